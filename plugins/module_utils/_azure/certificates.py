@@ -1,0 +1,133 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates that Key Vault makes itself (issuer Self): the private key never leaves the vault towards the caller."""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+
+from .._domain.certificates import StoredVersion, names_tags, thumbprint_tags, utc
+from .._domain.errors import NotFound, Refused
+from .errors import translated
+from .libraries import needs
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from azure.keyvault.certificates import CertificateClient, CertificatePolicy, KeyVaultCertificate
+
+    from .._domain.certificates import CertificateNames
+    from .._domain.deadline import Deadline
+    from .._domain.vaults import Vault
+    from .clients import AzureClients
+
+
+class VaultIssuer:
+    """Key Vault's certificates: needs the data role Key Vault Certificates Officer, or an access policy."""
+
+    name = "data_plane"
+
+    def __init__(self, azure: AzureClients, vault: Vault) -> None:
+        self._client: CertificateClient = azure.certificates(vault.uri)
+        self._poll_interval = azure.poll_interval
+
+    def current(self, certificate: str) -> StoredVersion | None:
+        """The current version; ``None`` when there is no such certificate."""
+        try:
+            return self._read(certificate)
+        except NotFound:
+            return None
+
+    @translated("have the key vault make the certificate {certificate}")
+    def create(
+        self, certificate: str, *, names: CertificateNames, key_size: int, months: int, deadline: Deadline
+    ) -> StoredVersion:
+        """A new version, made by the vault; waits until it is there."""
+        with needs("azure-keyvault-certificates"):
+            from azure.keyvault.certificates import KeyVaultCertificate
+        poller = self._client.begin_create_certificate(
+            certificate,
+            _policy(names, key_size=key_size, months=months),
+            tags=names_tags(names.digest),
+            _polling_interval=self._poll_interval,
+        )
+        poller.wait(deadline.remaining)
+        made = poller.result()
+        if not isinstance(made, KeyVaultCertificate):
+            # The SDK hands back the pending operation instead of raising when the vault gave up.
+            cause = made.error.message if made.error else made.status_details
+            raise Refused(
+                code="CertificateNotIssued",
+                message=f"The key vault did not make the certificate {certificate}: {cause or made.status}.",
+            )
+        return _stored(made)
+
+    @translated("recover the deleted certificate {certificate}")
+    def recover(self, certificate: str, *, deadline: Deadline) -> None:
+        """Bring a soft-deleted certificate back with its key and secret."""
+        poller = self._client.begin_recover_deleted_certificate(certificate)
+        poller.wait(deadline.remaining)
+        poller.result()
+
+    @translated("delete the certificate {certificate}")
+    def delete(self, certificate: str, *, deadline: Deadline) -> bool:
+        """Soft-delete the certificate with its key and secret; False when there is none."""
+        with needs("azure-core"):
+            from azure.core.exceptions import ResourceNotFoundError
+        try:
+            self._client.begin_delete_certificate(certificate).wait(deadline.remaining)
+        except ResourceNotFoundError:
+            return False
+        return True
+
+    @translated("read the certificate {certificate}")
+    def _read(self, certificate: str) -> StoredVersion:
+        return _stored(self._client.get_certificate(certificate))
+
+
+def _policy(names: CertificateNames, *, key_size: int, months: int) -> CertificatePolicy:
+    with needs("azure-keyvault-certificates"):
+        from azure.keyvault.certificates import CertificateContentType, CertificatePolicy, KeyType, KeyUsageType
+    return CertificatePolicy(
+        issuer_name="Self",
+        subject=f"CN={names.common_name}",
+        san_dns_names=list(names.dns),
+        san_ip_addresses=list(names.ip),
+        enhanced_key_usage=["1.3.6.1.5.5.7.3.1"],  # server authentication
+        key_usage=[KeyUsageType.digital_signature, KeyUsageType.key_encipherment],
+        key_type=KeyType.rsa,
+        key_size=key_size,
+        # The platform installs the private key in the VM: it has to be able to take it out of the vault.
+        exportable=True,
+        reuse_key=False,
+        content_type=CertificateContentType.pkcs12,
+        validity_in_months=months,
+    )
+
+
+def _stored(certificate: KeyVaultCertificate) -> StoredVersion:
+    properties = certificate.properties
+    public = bytes(certificate.cer or b"")
+    tags = dict(properties.tags or {})
+    if public:
+        # The thumbprints come from the public certificate itself; a tag is only needed for what it does not tell.
+        sha1 = hashlib.sha1(public, usedforsecurity=False).hexdigest().upper()
+        tags |= thumbprint_tags(sha1, hashlib.sha256(public).hexdigest().upper())
+    return StoredVersion(
+        secret_url=certificate.secret_id or "",
+        enabled=bool(properties.enabled),
+        created=_moment(properties.created_on),
+        not_before=utc(properties.not_before) if properties.not_before else None,
+        not_after=utc(properties.expires_on) if properties.expires_on else None,
+        tags=tags,
+    )
+
+
+def _moment(value: datetime | None) -> datetime:
+    if value is None:
+        raise Refused(
+            code="CertificateWithoutDate", message="The key vault does not say when the certificate was made."
+        )
+    return utc(value)

@@ -1,0 +1,166 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Azure SDK clients of one run: made on first use, one per service, over one shared connection pool."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+
+from .._domain.errors import InvalidInput
+from .credentials import SignIn
+from .libraries import needs
+
+if t.TYPE_CHECKING:
+    from azure.core import AzureClouds
+    from azure.core.credentials import TokenCredential
+    from azure.core.pipeline import PipelineResponse
+    from azure.core.pipeline.transport import RequestsTransport
+    from azure.keyvault.certificates import CertificateClient
+    from azure.keyvault.secrets import SecretClient
+    from azure.mgmt.compute import ComputeManagementClient
+    from azure.mgmt.keyvault import KeyVaultManagementClient
+    from azure.mgmt.network import NetworkManagementClient
+
+USER_AGENT = "azvm.access"
+
+
+class AzureClients:
+    """Lazy clients for one subscription.
+
+    ``subscription`` overrides the one of the sign-in (an id in the task names its own). ``poll_interval`` is the pause
+    in seconds between polls where Azure names none; ``timeout`` bounds the retries of a single request.
+    """
+
+    def __init__(
+        self,
+        sign_in: SignIn | t.Callable[[], SignIn],
+        *,
+        subscription: str | None,
+        poll_interval: float,
+        timeout: float,
+    ) -> None:
+        self._sign_in = sign_in
+        self._own_subscription = subscription
+        self._options: dict[str, t.Any] = {
+            "user_agent": USER_AGENT,
+            "raw_response_hook": self._note_time,
+            "polling_interval": poll_interval,
+            "connection_timeout": 10,
+            "read_timeout": 60,
+            "retry_total": 6,
+            "retry_connect": 2,
+            "retry_backoff_factor": 0.4,
+            "retry_backoff_max": 15,
+            "timeout": timeout,
+        }
+        self._azure_time: datetime | None = None
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """Decided on first use: a task that asks Azure nothing needs no credentials."""
+        return self._sign_in if isinstance(self._sign_in, SignIn) else self._sign_in()
+
+    @property
+    def subscription(self) -> str:
+        """The subscription id; raises :class:`InvalidInput` when nothing names one."""
+        subscription = self._own_subscription or self.sign_in.subscription
+        if not subscription:
+            raise InvalidInput(
+                code="SubscriptionMissing",
+                message="No subscription is named.",
+                hint="Set subscription_id, AZURE_SUBSCRIPTION_ID or vm_id, or choose one with 'az account set'.",
+            )
+        return subscription
+
+    @property
+    def vault_suffix(self) -> str:
+        """The DNS suffix of vaults in this cloud, for example ``vault.azure.net``."""
+        return self.sign_in.cloud.vault_suffix
+
+    @property
+    def tenant(self) -> str | None:
+        return self.sign_in.tenant
+
+    def now(self) -> tuple[datetime, datetime]:
+        """The earlier and the later of the controller's clock and Azure's (the ``Date`` of its last answer), in UTC.
+
+        What must hold for both (a certificate's validity) is measured with the stricter one, so that a skewed
+        controller clock neither renews too early nor too late.
+        """
+        here = datetime.now(timezone.utc)
+        there = self._azure_time or here
+        return min(here, there), max(here, there)
+
+    @cached_property
+    def compute(self) -> ComputeManagementClient:
+        with needs("azure-mgmt-compute"):
+            from azure.mgmt.compute import ComputeManagementClient
+        return ComputeManagementClient(
+            self._credential, self.subscription, cloud_setting=self._cloud, **self._arm_options
+        )
+
+    @cached_property
+    def network(self) -> NetworkManagementClient:
+        with needs("azure-mgmt-network"):
+            from azure.mgmt.network import NetworkManagementClient
+        return NetworkManagementClient(
+            self._credential, self.subscription, cloud_setting=self._cloud, **self._arm_options
+        )
+
+    @cached_property
+    def vaults(self) -> KeyVaultManagementClient:
+        with needs("azure-mgmt-keyvault"):
+            from azure.mgmt.keyvault import KeyVaultManagementClient
+        return KeyVaultManagementClient(
+            self._credential, self.subscription, cloud_setting=self._cloud, **self._arm_options
+        )
+
+    def secrets(self, vault_uri: str) -> SecretClient:
+        """The data plane of one vault: secrets."""
+        with needs("azure-keyvault-secrets"):
+            from azure.keyvault.secrets import SecretClient
+        return SecretClient(vault_uri, self._credential, **self._vault_options)
+
+    def certificates(self, vault_uri: str) -> CertificateClient:
+        """The data plane of one vault: certificates."""
+        with needs("azure-keyvault-certificates"):
+            from azure.keyvault.certificates import CertificateClient
+        return CertificateClient(vault_uri, self._credential, **self._vault_options)
+
+    @property
+    def poll_interval(self) -> float:
+        return float(self._options["polling_interval"])
+
+    @cached_property
+    def _credential(self) -> TokenCredential:
+        return self.sign_in.credential()
+
+    @cached_property
+    def _cloud(self) -> AzureClouds:
+        with needs("azure-core"):
+            from azure.core import AzureClouds
+        return AzureClouds[self.sign_in.cloud.setting]
+
+    @cached_property
+    def _transport(self) -> RequestsTransport:
+        with needs("azure-core"):
+            from azure.core.pipeline.transport import RequestsTransport
+        return RequestsTransport(connection_timeout=10, read_timeout=60)
+
+    @property
+    def _arm_options(self) -> dict[str, t.Any]:
+        # All clients of Azure Resource Manager talk to one host: one pool saves two TLS handshakes.
+        return {**self._options, "transport": self._transport}
+
+    @property
+    def _vault_options(self) -> dict[str, t.Any]:
+        return {key: value for key, value in self._options.items() if key != "polling_interval"}
+
+    def _note_time(self, response: PipelineResponse[t.Any, t.Any]) -> None:
+        date = response.http_response.headers.get("Date")
+        if date:
+            self._azure_time = parsedate_to_datetime(date).astimezone(timezone.utc)

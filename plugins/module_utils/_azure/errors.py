@@ -1,0 +1,144 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SDK errors become the collection's own, in one decorator; Azure's code is kept and the next step added."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing as t
+
+from .._domain.errors import AccessError, Busy, Conflict, Denied, NotFound, Refused, SignInFailed, Unavailable
+from .libraries import needs
+
+if t.TYPE_CHECKING:
+    from azure.core.exceptions import AzureError, HttpResponseError
+
+P = t.ParamSpec("P")
+R = t.TypeVar("R")
+
+# Another writer is at work on the same resource; the request itself is right (Azure: request limits and throttling).
+BUSY_CODES = frozenset(
+    {
+        "AnotherOperationInProgress",
+        "RetryableError",
+        "RetryableErrorDueToAnotherOperation",
+        "ReferencedResourceNotProvisioned",
+        "ConflictingConcurrentWriteNotAllowed",
+    }
+)
+
+_CHECK_SUBSCRIPTION = "Check subscription_id, and that the credentials belong to the tenant that holds it."
+
+_HINTS = {
+    "AuthorizationFailed": "Ask for a role that contains the action named above;"
+    " a role granted moments ago takes a few minutes to act.",
+    "ResourceGroupNotFound": "Check resource_group and subscription_id; 'az group list -o table' shows what there is.",
+    "SubscriptionNotFound": _CHECK_SUBSCRIPTION,
+    "InvalidSubscriptionId": _CHECK_SUBSCRIPTION,
+    "ResourceNotFound": "Check the name, the resource group and the subscription.",
+    "ForbiddenByFirewall": "The vault's firewall does not let this controller in:"
+    " add its address to the vault's network rules.",
+    "ForbiddenByRbac": "Assign 'Key Vault Secrets Officer' on the vault to the caller;"
+    " an assignment takes a few minutes to act.",
+    "ForbiddenByPolicy": "Add an access policy with the secret permissions get, list and set for the caller.",
+    "AccessDenied": "The vault does not admit the caller: check its access policies or role assignments.",
+    "ScopeLocked": "A management lock protects the resource: remove it, or run where it does not apply.",
+    "RequestDisallowedByPolicy": "An Azure Policy of the organisation refuses this; the message names it.",
+}
+
+
+def translated(doing: str) -> t.Callable[[t.Callable[P, R]], t.Callable[P, R]]:
+    """Decorate a gateway function: an SDK error is raised as an :class:`AccessError` that starts with ``doing``.
+
+    ``doing`` is a phrase such as ``"read the security group {group}"``, filled from the call's own arguments.
+    """
+
+    def decorate(function: t.Callable[P, R]) -> t.Callable[P, R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            with needs("azure-core"):
+                from azure.core.exceptions import AzureError
+            try:
+                return function(*args, **kwargs)
+            except AzureError as error:
+                bound = signature.bind(*args, **kwargs)
+                bound.apply_defaults()
+                raise access_error(error, doing.format(**bound.arguments)) from error
+
+        return wrapper
+
+    return decorate
+
+
+def access_error(error: AzureError, doing: str) -> AccessError:
+    """The collection's error for an SDK error met while ``doing`` something."""
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+    if isinstance(error, HttpResponseError) and error.response is not None:
+        return _from_response(error, doing)
+    text = _first_line(str(error))
+    if isinstance(error, (ClientAuthenticationError,)) or type(error).__name__ == "CredentialUnavailableError":
+        return SignInFailed(
+            code=_sign_in_code(text),
+            message=f"Could not {doing}: signing in to Azure failed: {text}",
+            hint="Check tenant, client_id and secret (or run 'az login'); a secret may have expired.",
+        )
+    return Unavailable(
+        code=type(error).__name__,
+        message=f"Could not {doing}: no answer from Azure: {text}",
+        hint="Check the network, the proxy variables and REQUESTS_CA_BUNDLE of the controller.",
+    )
+
+
+def _from_response(error: HttpResponseError, doing: str) -> AccessError:
+    status = error.status_code or 0
+    outer, inner, text = _code_and_text(error)
+    code = inner or outer or f"Http{status}"
+    kind: type[AccessError] = Refused
+    if code in BUSY_CODES or outer in BUSY_CODES or (status == 429 and "Retryable" in code):
+        kind = Busy
+    elif status == 401:
+        kind = SignInFailed
+    elif status == 403:
+        kind = Denied
+    elif status == 404:
+        kind = NotFound
+    elif status in (409, 412):
+        kind = Conflict
+    elif status >= 500 or status == 429:
+        kind = Unavailable
+    return kind(
+        code=code,
+        message=f"Could not {doing}: {text} ({code})",
+        hint=_HINTS.get(code) or _HINTS.get(outer) or "",
+        details={"status": status, **({"outer_code": outer} if outer and outer != code else {})},
+    )
+
+
+def _code_and_text(error: HttpResponseError) -> tuple[str, str, str]:
+    """Azure's outer code, the innermost code where there is one, and the message without line breaks.
+
+    Key Vault puts the telling code in ``innererror`` (ForbiddenByRbac, ObjectIsDeletedButRecoverable); Network does so
+    in ``details`` for its RetryableError.
+    """
+    parsed = error.error
+    if parsed is None or not parsed.code:
+        return "", "", _first_line(error.message)
+    inner = ""
+    if isinstance(parsed.innererror, dict):
+        inner = str(parsed.innererror.get("code") or parsed.innererror.get("internalErrorCode") or "")
+    return str(parsed.code), inner, " ".join(str(parsed.message or error.reason or "").split())
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no further text")
+
+
+def _sign_in_code(text: str) -> str:
+    """Entra's AADSTS number when the text has one."""
+    word = next((word for word in text.replace(":", " ").split() if word.startswith("AADSTS")), "")
+    return word or "SignInFailed"

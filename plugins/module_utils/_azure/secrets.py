@@ -1,0 +1,157 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets of a vault: metadata in, new versions out. No call here ever returns a secret's value."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import datetime, timezone
+
+from .._domain.certificates import StoredVersion, utc
+from .._domain.errors import Conflict, NotFound
+from .errors import translated
+from .libraries import needs
+
+if t.TYPE_CHECKING:
+    from azure.keyvault.secrets import SecretClient, SecretProperties
+    from azure.mgmt.keyvault import models
+
+    from .._domain.deadline import Deadline
+    from .._domain.vaults import Vault
+    from .clients import AzureClients
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class SecretChannel(t.Protocol):
+    """One of the two ways to a vault's secrets. Raises :class:`Denied` when it is closed to the caller."""
+
+    name: str
+
+    def versions(self, secret: str) -> list[StoredVersion]:
+        """What is known of the secret's versions, at least the current one; empty when there is no such secret."""
+
+    def write(
+        self, secret: str, value: str, *, tags: dict[str, str], not_before: datetime, not_after: datetime
+    ) -> StoredVersion:
+        """A new version. Raises :class:`Conflict` with code ObjectIsDeletedButRecoverable for a soft-deleted name."""
+
+    def recover(self, secret: str, *, deadline: Deadline) -> None:
+        """Bring a soft-deleted secret back with all its versions."""
+
+    def delete(self, secret: str, *, deadline: Deadline) -> bool:
+        """Soft-delete the secret; False when there is none."""
+
+
+class DataPlane:
+    """The vault's own endpoint: needs a data role (Key Vault Secrets Officer) or an access policy, and its firewall."""
+
+    name = "data_plane"
+
+    def __init__(self, azure: AzureClients, vault: Vault) -> None:
+        self._client: SecretClient = azure.secrets(vault.uri)
+
+    @translated("list the versions of the secret {secret}")
+    def versions(self, secret: str) -> list[StoredVersion]:
+        # Listing gives metadata only; a GET of the secret would bring its private key along.
+        return [_listed(each) for each in self._client.list_properties_of_secret_versions(secret)]
+
+    @translated("write the secret {secret}")
+    def write(
+        self, secret: str, value: str, *, tags: dict[str, str], not_before: datetime, not_after: datetime
+    ) -> StoredVersion:
+        written = self._client.set_secret(secret, value, tags=tags, not_before=not_before, expires_on=not_after)
+        return _listed(written.properties)
+
+    @translated("recover the deleted secret {secret}")
+    def recover(self, secret: str, *, deadline: Deadline) -> None:
+        poller = self._client.begin_recover_deleted_secret(secret)
+        poller.wait(deadline.remaining)
+        poller.result()
+
+    @translated("delete the secret {secret}")
+    def delete(self, secret: str, *, deadline: Deadline) -> bool:
+        with needs("azure-core"):
+            from azure.core.exceptions import ResourceNotFoundError
+        try:
+            self._client.begin_delete_secret(secret).wait(deadline.remaining)
+        except ResourceNotFoundError:
+            return False
+        return True
+
+
+class ResourceManager:
+    """``vaults/secrets`` of Azure Resource Manager: needs Contributor only and passes the vault's firewall.
+
+    It knows the current version, can't recover a deleted secret and can't delete one.
+    """
+
+    name = "resource_manager"
+
+    def __init__(self, azure: AzureClients, vault: Vault) -> None:
+        self._azure = azure
+        self._vault = vault
+
+    def versions(self, secret: str) -> list[StoredVersion]:
+        try:
+            return [self._current(secret)]
+        except NotFound:
+            return []
+
+    @translated("write the secret {secret} through Resource Manager")
+    def write(
+        self, secret: str, value: str, *, tags: dict[str, str], not_before: datetime, not_after: datetime
+    ) -> StoredVersion:
+        with needs("azure-mgmt-keyvault"):
+            from azure.mgmt.keyvault.models import SecretCreateOrUpdateParameters
+        attributes = {"enabled": True, "nbf": int(not_before.timestamp()), "exp": int(not_after.timestamp())}
+        body = SecretCreateOrUpdateParameters(
+            {"tags": tags, "properties": {"value": value, "attributes": attributes}},
+        )
+        vault = self._vault.id
+        return _managed(self._azure.vaults.secrets.create_or_update(vault.resource_group, vault.name, secret, body))
+
+    def recover(self, secret: str, *, deadline: Deadline) -> None:
+        raise Conflict(
+            code="ObjectIsDeletedButRecoverable",
+            message=f"The vault {self._vault.id.name} holds a deleted secret {secret}, which can't be recovered through"
+            " Resource Manager.",
+            hint="Recover it in the vault, choose another certificate_name, or give the caller the role"
+            " Key Vault Secrets Officer.",
+        )
+
+    def delete(self, secret: str, *, deadline: Deadline) -> bool:
+        raise Conflict(
+            code="DeleteNeedsDataPlane",
+            message=f"The secret {secret} can't be deleted through Resource Manager.",
+            hint="Give the caller the role Key Vault Secrets Officer on the vault, or delete the secret there.",
+        )
+
+    @translated("read the secret {secret} through Resource Manager")
+    def _current(self, secret: str) -> StoredVersion:
+        vault = self._vault.id
+        return _managed(self._azure.vaults.secrets.get(vault.resource_group, vault.name, secret))
+
+
+def _listed(properties: SecretProperties) -> StoredVersion:
+    return StoredVersion(
+        secret_url=properties.id or "",
+        enabled=bool(properties.enabled),
+        created=utc(properties.created_on or _BEGINNING),
+        not_before=utc(properties.not_before) if properties.not_before else None,
+        not_after=utc(properties.expires_on) if properties.expires_on else None,
+        tags=properties.tags or {},
+    )
+
+
+def _managed(found: models.Secret) -> StoredVersion:
+    attributes = found.properties.attributes
+    return StoredVersion(
+        secret_url=found.properties.secret_uri_with_version or "",
+        enabled=attributes is None or attributes.enabled is not False,
+        created=utc(attributes.created) if attributes and attributes.created else _BEGINNING,
+        not_before=utc(attributes.not_before) if attributes and attributes.not_before else None,
+        not_after=utc(attributes.expires) if attributes and attributes.expires else None,
+        tags=found.tags or {},
+    )

@@ -1,0 +1,149 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an access probe expects, and what it observes at each stage."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from enum import Enum
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from .probe_causes import Cause, Protocol
+
+
+class TcpState(str, Enum):
+    """What became of the connection attempt."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    FILTERED = "filtered"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """Where to look: addresses or names, best first. ``not_running`` is Azure's word for a VM that can't answer."""
+
+    hosts: tuple[str, ...]
+    not_running: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """``addresses`` are IP addresses, the preferred one first; ``error`` tells of the hosts that have none."""
+
+    addresses: tuple[str, ...]
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """The most telling of the connection attempts; ``address`` is the IP address it was made to."""
+
+    state: TcpState
+    host: str
+    address: str
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What a server's certificate says; thumbprints and serial are upper-case hexadecimal digits, dates are UTC."""
+
+    subject: str
+    issuer: str
+    serial: str
+    thumbprint: str
+    thumbprint_sha256: str
+    not_before: datetime
+    not_after: datetime
+    dns_names: tuple[str, ...]
+    ip_addresses: tuple[str, ...]
+    for_servers: bool
+    """No extended key usage at all, or one that includes server authentication."""
+    pem: str
+
+    def days_left(self, now: datetime) -> int:
+        """Whole days until it expires; negative afterwards."""
+        return (self.not_after - now).days
+
+
+@dataclass(frozen=True, kw_only=True)
+class Break:
+    """Why an exchange ended early; ``detail`` is what the other side or the TLS library said, for people."""
+
+    cause: Cause
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a TLS handshake agreed on. ``version`` and ``cipher`` are OpenSSL's names, such as ``TLSv1.3``."""
+
+    version: str
+    cipher: str
+    certificate: Certificate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handshake:
+    """A TLS handshake that verified nothing."""
+
+    outcome: Session | Break
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identification:
+    """The answer to WSMan Identify (DMTF DSP0226, section 11), and the ways to sign in that the service offers.
+
+    ``trusted`` means that the connection it came over was verified against the expected certificate.
+    ``auth_methods`` is None when the service was not asked, or did not ask back for a sign-in.
+    """
+
+    seconds: float
+    trusted: bool = False
+    product_vendor: str | None = None
+    product_version: str | None = None
+    protocol_version: str | None = None
+    auth_methods: tuple[str, ...] | None = None
+    broken: Break | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What the service has to be. ``thumbprint`` is in normal form; ``server_name`` None means: the address used."""
+
+    protocol: Protocol
+    port: int
+    server_name: str | None = None
+    thumbprint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """One try, as far as it got; a stage that was not tried is None."""
+
+    location: Location
+    resolution: Resolution | None = None
+    tcp: Connection | None = None
+    tls: Handshake | None = None
+    wsman: Identification | None = None
+
+    @property
+    def host(self) -> str | None:
+        """The address or name the verdict is about."""
+        if self.tcp is not None:
+            return self.tcp.host
+        return self.location.hosts[0] if self.location.hosts else None
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The one that the server presented."""
+        return self.tls.outcome.certificate if self.tls and isinstance(self.tls.outcome, Session) else None

@@ -1,0 +1,74 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server's certificate says, read with the cryptography package."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+import typing as t
+
+from .._domain.errors import MissingLibrary
+from .._domain.probe_observations import Certificate
+
+if t.TYPE_CHECKING:
+    from cryptography import x509
+
+
+def read_certificate(der: bytes) -> Certificate:
+    """Raises ValueError when the bytes are not a certificate that can be read, MissingLibrary without cryptography."""
+    try:
+        from cryptography import x509
+    except ImportError as error:
+        raise MissingLibrary(
+            code="MissingLibrary",
+            message=f"The Python package cryptography can't be imported: {error}.",
+            hint="Install it where the task runs; requirements.txt of the collection lists everything.",
+        ) from error
+    try:
+        return _read(der)
+    except (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from error
+
+
+def _read(der: bytes) -> Certificate:
+    from cryptography import x509
+
+    certificate = x509.load_der_x509_certificate(der)
+    names = _alternative_names(certificate)
+    return Certificate(
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        serial=f"{certificate.serial_number:X}",
+        # SHA-1 is what Windows and Azure call the thumbprint; nothing but identity of text rests on it here.
+        thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
+        thumbprint_sha256=hashlib.sha256(der).hexdigest().upper(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        dns_names=tuple(names.get_values_for_type(x509.DNSName)) if names else (),
+        ip_addresses=tuple(str(ip) for ip in names.get_values_for_type(x509.IPAddress)) if names else (),
+        for_servers=_for_servers(certificate),
+        pem=ssl.DER_cert_to_PEM_cert(der),
+    )
+
+
+def _alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
+    from cryptography import x509
+
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _for_servers(certificate: x509.Certificate) -> bool:
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    accepted = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+    return any(usage in accepted for usage in usages)

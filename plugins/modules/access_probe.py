@@ -1,0 +1,360 @@
+#!/usr/bin/python
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: access_probe
+short_description: Check from the controller whether a Windows VM really answers WinRM
+version_added: 0.1.0
+description:
+  - Goes the way a client goes, one stage after the other - C(resolve) the name, open a C(tcp) connection, read the
+    certificate of the C(tls) service, and let WinRM C(identify) itself - and says where it stops, why, and what to do
+    next.
+  - The certificate is read without verifying anything and judged then - its thumbprint, its names, its dates and its
+    usage. The WinRM service is asked over a second connection, which, with O(expected_thumbprint), trusts that one
+    certificate only.
+  - No credentials are sent to the VM. Proxy settings in the environment are not used for it; connections are direct.
+author:
+  - the azvm.access contributors (@azvm)
+extends_documentation_fragment:
+  - azvm.access.azure
+  - azvm.access.vm
+  - azvm.access.attributes.info
+options:
+  protocol:
+    description:
+      - What to probe. V(winrm) is WinRM over HTTPS.
+    type: str
+    choices: [winrm]
+    default: winrm
+  address:
+    description:
+      - Host name or IP address to probe. Then Azure is asked nothing, no credentials are needed, and
+        O(vm_name), O(vm_id), O(address_type) and O(network_interface) have no effect.
+      - Without it, the address of the VM is looked up.
+    type: str
+  address_type:
+    description:
+      - Which address of the VM to probe. V(auto) is the public address, or the private one where there is none.
+      - V(fqdn) is the DNS name of the public address.
+    type: str
+    choices: [auto, public, private, fqdn]
+    default: auto
+  network_interface:
+    description:
+      - Name or id of the VM's network interface, when it is not the primary one.
+    type: str
+  port:
+    description:
+      - The port to probe, 1 to 65535. Without it, 5986.
+    type: int
+  expected_thumbprint:
+    description:
+      - SHA-1 or SHA-256 thumbprint of the certificate that the service must present. Case, colons and white space do
+        not matter.
+      - Without it, it is not known who answers, and RV(probe.tls.trusted) is V(false).
+    type: str
+  server_name:
+    description:
+      - The name or IP address that the certificate must carry as subject alternative name; its common name does not
+        count. It is also the name sent in the TLS handshake.
+      - Without it, the address that is probed.
+    type: str
+  connect_timeout:
+    description:
+      - Seconds to wait for one thing, such as a TCP connection or the answer to one request.
+    type: float
+    default: 5.0
+  wait:
+    description:
+      - Try again, with growing pauses, until everything is verified or O(timeout) has passed. A try that has begun is
+        finished.
+    type: bool
+    default: false
+  required:
+    description:
+      - Fail when the access is not verified. The code of the failure is the cause, and its details are the probe.
+    type: bool
+    default: true
+requirements:
+  - cryptography >= 42
+  - azure-mgmt-compute >= 34 (without O(address))
+  - azure-mgmt-network >= 28 (without O(address))
+notes:
+  - "Azure actions needed without O(address): C(Microsoft.Compute/virtualMachines/read),
+    C(Microsoft.Compute/virtualMachines/instanceView/read), C(Microsoft.Network/networkInterfaces/read) and
+    C(Microsoft.Network/publicIPAddresses/read)."
+seealso:
+  - module: azvm.access.rdp_nsg_rule
+  - module: azvm.access.vm_winrm_listener
+  - module: azvm.access.winrm_cert_keyvault
+"""
+
+EXAMPLES = r"""
+- name: Check that the VM answers WinRM with the certificate from the vault
+  azvm.access.access_probe:
+    resource_group: my-group
+    vm_name: win1
+    expected_thumbprint: "{{ made.certificate.thumbprint_sha256 }}"
+    wait: true
+    timeout: 300
+  delegate_to: localhost
+
+- name: Look why the VM does not answer, without failing
+  azvm.access.access_probe:
+    address: 192.0.2.10
+    required: false
+  delegate_to: localhost
+  register: seen
+
+- name: Say where it stops and what to do
+  ansible.builtin.debug:
+    msg: "{{ seen.probe.message }} {{ seen.probe.hint }}"
+  when: not seen.probe.verified
+
+- name: Probe over the private network, by a name of the certificate
+  azvm.access.access_probe:
+    resource_group: my-group
+    vm_name: win1
+    address_type: private
+    server_name: win1.corp.example.com
+    expected_thumbprint: 3A:5F:0C:9B:11:D2:48:7E:60:A4:33:C8:95:1B:F7:02:6D:EE:84:59
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+probe:
+  description:
+    - What was seen in the last try. On failure it is RV(failure.details).
+  type: dict
+  returned: success
+  contains:
+    verified:
+      description:
+        - Whether every stage was passed and the certificate is what it has to be.
+          Without O(expected_thumbprint) this does not say who answers.
+      type: bool
+    stage:
+      description: The last stage that was reached, C(resolve), C(tcp), C(tls) or C(identify).
+      type: str
+      sample: tcp
+    cause:
+      description:
+        - Why it stopped there; null when verified.
+        - At C(resolve) C(VmNotRunning), C(NoAddress) or C(NameNotResolved).
+        - At C(tcp) C(TcpFiltered), C(TcpClosed) or C(TcpUnreachable).
+        - At C(tls) C(NotTls), C(TlsSilent), C(TlsClosed), C(TlsRefused), C(TlsOutdated), C(CertificateUnreadable),
+          C(CertificateMismatch), C(CertificateExpired), C(CertificateNotYetValid), C(CertificateWrongUsage),
+          C(CertificateNameMismatch), C(CertificateChanged) or C(CertificateRejected).
+        - At C(identify) C(IdentifySilent), C(IdentifyClosed), C(IdentifyRefused), C(IdentifyNotFound),
+          C(ServiceUnavailable) or C(NotWsman).
+      type: str
+      sample: TcpFiltered
+    message:
+      description: What was seen, as one sentence.
+      type: str
+      sample: "WinRM at 192.0.2.10 port 5986: no answer in 5.0 seconds, packets are dropped."
+    hint:
+      description: What to do next, as one sentence; null when there is nothing to do.
+      type: str
+    protocol:
+      description: What was probed.
+      type: str
+      sample: winrm
+    address:
+      description: The name or address that was probed; null when the VM has none of the wanted kind.
+      type: str
+      sample: 192.0.2.10
+    port:
+      description: The port that was probed.
+      type: int
+      sample: 5986
+    server_name:
+      description: The name or address that the certificate has to carry; null when there is no address.
+      type: str
+      sample: 192.0.2.10
+    tries:
+      description: How many tries were made; more than one only with O(wait=true).
+      type: int
+      sample: 1
+    resolve:
+      description: The name resolution; an IP address resolves to itself.
+      type: dict
+      contains:
+        addresses:
+          description: The IP addresses found.
+          type: list
+          elements: str
+          sample: [192.0.2.10]
+        seconds:
+          description: How long it took.
+          type: float
+    tcp:
+      description: The TCP connection; null when it was not tried. With several addresses, the one that tells most.
+      type: dict
+      contains:
+        state:
+          description:
+            - C(open); C(closed), when the machine refuses; C(filtered), when nothing answers; C(unreachable), when
+              there is no route from here.
+          type: str
+          sample: open
+        address:
+          description: The IP address.
+          type: str
+          sample: 192.0.2.10
+        seconds:
+          description: How long it took.
+          type: float
+    tls:
+      description: The TLS service; null when it was not tried.
+      type: dict
+      contains:
+        version:
+          description: The version agreed on; null when the handshake failed.
+          type: str
+          sample: TLSv1.3
+        cipher:
+          description: The cipher suite agreed on, by its OpenSSL name; null when the handshake failed.
+          type: str
+          sample: TLS_AES_256_GCM_SHA384
+        seconds:
+          description: How long the handshake took.
+          type: float
+        trusted:
+          description: Whether WinRM was asked over a connection verified against the expected certificate.
+          type: bool
+        thumbprint_matches:
+          description: Whether the certificate is the expected one; null without O(expected_thumbprint).
+          type: bool
+        name_matches:
+          description:
+            - Whether a subject alternative name stands for RV(probe.server_name); null when the handshake failed.
+          type: bool
+        certificate:
+          description: The certificate the service presents; null when the handshake failed.
+          type: dict
+          contains:
+            subject:
+              description: The subject.
+              type: str
+              sample: CN=win1
+            issuer:
+              description: The issuer.
+              type: str
+              sample: CN=win1
+            serial:
+              description: The serial number, in hexadecimal digits.
+              type: str
+              sample: 5D2C3A90F1
+            thumbprint:
+              description: The SHA-1 thumbprint, as Windows shows it.
+              type: str
+              sample: 3A5F0C9B11D2487E60A433C8951BF7026DEE8459
+            thumbprint_sha256:
+              description: The SHA-256 thumbprint.
+              type: str
+            not_before:
+              description: Valid from, in UTC.
+              type: str
+              sample: "2026-11-01T08:00:00Z"
+            not_after:
+              description: Valid until, in UTC.
+              type: str
+              sample: "2027-11-01T08:00:00Z"
+            days_left:
+              description: Whole days until it expires; negative when it has.
+              type: int
+              sample: 346
+            dns_names:
+              description: The DNS names it is made out for.
+              type: list
+              elements: str
+              sample: [win1, win1.westeurope.cloudapp.azure.com]
+            ip_addresses:
+              description: The IP addresses it is made out for.
+              type: list
+              elements: str
+              sample: [192.0.2.10]
+            pem:
+              description: The certificate itself, to be kept as a trust file.
+              type: str
+    wsman:
+      description: The WinRM service; null when it was not asked.
+      type: dict
+      contains:
+        product_vendor:
+          description: The vendor it names; null when it did not answer.
+          type: str
+          sample: Microsoft Corporation
+        product_version:
+          description:
+            - The version it names; null when it did not answer. Windows hides its own from callers who do not sign in.
+          type: str
+          sample: "OS: 0.0.0 SP: 0.0 Stack: 3.0"
+        protocol_version:
+          description: The protocol it names; null when it did not answer.
+          type: str
+          sample: http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd
+        auth_methods:
+          description: The ways to sign in that it offers. Null when it did not ask for a sign-in.
+          type: list
+          elements: str
+          sample: [Negotiate, Kerberos]
+        seconds:
+          description: How long both requests took.
+          type: float
+failure:
+  description: Why the task failed.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: The cause, as in RV(probe.cause); or Azure's error code, or another one of this collection's.
+      type: str
+      sample: TcpFiltered
+    message:
+      description: What was seen, as one sentence.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+    details:
+      description: The probe, with all the keys of RV(probe), when there was one.
+      type: dict
+"""
+
+from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import VM
+from ansible_collections.azvm.access.plugins.module_utils._ansible.runner import run
+from ansible_collections.azvm.access.plugins.module_utils._operations import access_probe
+
+
+def main() -> None:
+    arguments = {
+        **VM,
+        "protocol": {"type": "str", "choices": ["winrm"], "default": "winrm"},
+        "address": {"type": "str"},
+        "address_type": {"type": "str", "choices": ["auto", "public", "private", "fqdn"], "default": "auto"},
+        "network_interface": {"type": "str"},
+        "port": {"type": "int"},
+        "expected_thumbprint": {"type": "str"},
+        "server_name": {"type": "str"},
+        "connect_timeout": {"type": "float", "default": 5.0},
+        "wait": {"type": "bool", "default": False},
+        "required": {"type": "bool", "default": True},
+    }
+    run(
+        arguments,
+        options=access_probe.Options.from_parameters,
+        operation=access_probe.run,
+        required_one_of=[("address", "vm_id", "vm_name")],
+        required_by={"vm_name": ["resource_group"]},
+        mutually_exclusive=[("vm_id", "vm_name")],
+    )
+
+
+if __name__ == "__main__":
+    main()

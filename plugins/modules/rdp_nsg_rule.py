@@ -1,0 +1,256 @@
+#!/usr/bin/python
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rdp_nsg_rule
+short_description: Open a management port of an Azure VM in its network security groups
+version_added: 0.1.0
+description:
+  - Keeps one inbound allow rule for Remote Desktop, WinRM or another port on B(every) network security group that
+    guards a VM - the one of its network interface and the one of its subnet, since Azure asks both.
+  - Only that one rule is written. The other rules of the group are never part of a request, so many tasks may work on
+    one group at the same time.
+author:
+  - the azvm.access contributors (@azvm)
+extends_documentation_fragment:
+  - azvm.access.azure
+  - azvm.access.vm
+  - azvm.access.attributes
+options:
+  state:
+    description:
+      - V(present) makes the rule what the options say, V(absent) removes it.
+    type: str
+    choices: [present, absent]
+    default: present
+  port:
+    description:
+      - The port to open, 1 to 65535.
+    type: int
+    default: 3389
+  protocol:
+    description:
+      - The protocol of the rule.
+    type: str
+    choices: [Tcp, Udp, '*']
+    default: Tcp
+  sources:
+    description:
+      - Where the port may be reached from - addresses, prefixes such as V(198.51.100.0/24), or one service tag
+        such as V(VirtualNetwork).
+      - Needed for O(state=present); there is no default, so that nothing is opened to the world by accident.
+    type: list
+    elements: str
+  allow_any_source:
+    description:
+      - Must be V(true) when O(sources) holds V(*), V(Internet), V(0.0.0.0/0) or V(::/0).
+    type: bool
+    default: false
+  name:
+    description:
+      - The name of the rule. A rule of this name is taken over, whoever made it.
+      - Without it, C(Port_<port>) where the group guards only this VM, else C(Port_<port>_<vm name>). A rule of that
+        name that this module did not make for this VM is refused, never changed.
+    type: str
+  priority:
+    description:
+      - The priority, 100 to 4096. Without it, a rule that is there keeps its own, and a new one gets a free one in
+        front of every Deny that would hold its traffic.
+    type: int
+  description:
+    description:
+      - The text of the rule. A mark with the VM's name is added to it, by which later runs know their rule.
+    type: str
+  destination:
+    description:
+      - V(vm) names the VM's private addresses in groups that guard others, too.
+      - V(any) makes one rule for all VMs behind the group.
+      - V(application_security_groups) names O(application_security_groups).
+    type: str
+    choices: [vm, any, application_security_groups]
+    default: vm
+  application_security_groups:
+    description:
+      - Resource ids of application security groups the network interface belongs to.
+    type: list
+    elements: str
+  network_interface:
+    description:
+      - Name or id of the VM's network interface, when it is not the primary one.
+    type: str
+requirements:
+  - azure-mgmt-compute >= 34
+  - azure-mgmt-network >= 28
+notes:
+  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read), C(Microsoft.Network/networkInterfaces/read),
+    C(Microsoft.Network/virtualNetworks/subnets/read), C(Microsoft.Network/networkSecurityGroups/read),
+    C(Microsoft.Network/networkSecurityGroups/securityRules/write) and C(.../delete), and
+    C(Microsoft.Network/publicIPAddresses/read)."
+  - A change acts on new connections only; those that are open stay open.
+seealso:
+  - module: azvm.access.access_probe
+"""
+
+EXAMPLES = r"""
+- name: Let the office reach Remote Desktop
+  azvm.access.rdp_nsg_rule:
+    resource_group: my-group
+    vm_name: win1
+    sources: 203.0.113.7
+  delegate_to: localhost
+
+- name: Let the controller reach WinRM over HTTPS on every VM of the play
+  azvm.access.rdp_nsg_rule:
+    vm_id: "{{ id }}"
+    port: 5986
+    sources:
+      - 198.51.100.0/24
+      - 203.0.113.7
+  delegate_to: localhost
+
+- name: Close it again
+  azvm.access.rdp_nsg_rule:
+    resource_group: my-group
+    vm_name: win1
+    port: 5986
+    state: absent
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+rule:
+  description: The opening, as it is now; in check mode, as it would be.
+  type: dict
+  returned: success
+  contains:
+    port:
+      description: The port.
+      type: int
+      sample: 3389
+    protocol:
+      description: The protocol.
+      type: str
+      sample: Tcp
+    sources:
+      description: Where the port may be reached from, sorted.
+      type: list
+      elements: str
+      sample: [203.0.113.7]
+    groups:
+      description: One entry for each security group that guards the VM, the subnet's first.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The resource id of the security group.
+          type: str
+        name:
+          description: The name of the security group.
+          type: str
+        levels:
+          description: Where the group stands, C(subnet), C(nic) or both.
+          type: list
+          elements: str
+        changed:
+          description: Whether this group's rule was changed, or would be.
+          type: bool
+        rule:
+          description: The rule; null when there is none.
+          type: dict
+          contains:
+            id:
+              description: The resource id of the rule.
+              type: str
+            name:
+              description: The name of the rule.
+              type: str
+              sample: Port_3389
+            priority:
+              description: The priority.
+              type: int
+              sample: 1000
+            access:
+              description: Always C(Allow).
+              type: str
+            direction:
+              description: Always C(Inbound).
+              type: str
+            protocol:
+              description: The protocol.
+              type: str
+            sources:
+              description: Source prefixes or tags, sorted; tags in lower case.
+              type: list
+              elements: str
+            destinations:
+              description: Destination prefixes, or ids of application security groups, sorted.
+              type: list
+              elements: str
+            ports:
+              description: Destination ports.
+              type: list
+              elements: str
+            description:
+              description: The text of the rule with the mark of its VM.
+              type: str
+failure:
+  description: Why the task failed.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: Azure's error code, or one of this collection's.
+      type: str
+      sample: ShadowedByDeny
+    message:
+      description: What happened, with the resource.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+    details:
+      description: More, as data.
+      type: dict
+"""
+
+from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import VM, VM_RULES
+from ansible_collections.azvm.access.plugins.module_utils._ansible.runner import run
+from ansible_collections.azvm.access.plugins.module_utils._operations import rdp_nsg_rule
+
+
+def main() -> None:
+    arguments = {
+        **VM,
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "port": {"type": "int", "default": 3389},
+        "protocol": {"type": "str", "choices": ["Tcp", "Udp", "*"], "default": "Tcp"},
+        "sources": {"type": "list", "elements": "str"},
+        "allow_any_source": {"type": "bool", "default": False},
+        "name": {"type": "str"},
+        "priority": {"type": "int"},
+        "description": {"type": "str"},
+        "destination": {
+            "type": "str",
+            "choices": ["vm", "any", "application_security_groups"],
+            "default": "vm",
+        },
+        "application_security_groups": {"type": "list", "elements": "str"},
+        "network_interface": {"type": "str"},
+    }
+    run(
+        arguments,
+        options=rdp_nsg_rule.Options.from_parameters,
+        operation=rdp_nsg_rule.run,
+        **{
+            **VM_RULES,
+            "required_if": [("destination", "application_security_groups", ["application_security_groups"])],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""Runs the checks of the project by name, one heading line each, and ends with how many passed and failed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+CLONE = Path(__file__).resolve().parents[1]
+VENV = CLONE / ".venv"
+CACHE = CLONE / ".cache"
+COLLECTION = "ansible_collections.azvm.access"
+MINUTE = 60
+
+# Every process that a check starts inherits this variable; what still carries it afterwards was left running.
+MARK = "AZVM_CHECKS_RUN"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One command; `limit` is the number of seconds after which it counts as hanging."""
+
+    name: str
+    command: tuple[str, ...]
+    limit: int = 5 * MINUTE
+    streams: bool = False  # its output is worth reading while it runs; otherwise it is shown on failure only
+    tests: bool = False  # a pytest run, counted by its tests
+    own_home: bool = True  # False: it installs packages, with the settings in the caller's home
+
+
+@dataclass
+class Tally:
+    """What passed, failed and was skipped: tests where the check is a pytest run, else the check itself."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def python_module(name: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command that runs a module of .venv."""
+    return (str(VENV / "bin" / "python"), "-m", name, *arguments)
+
+
+def script(name: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command that runs a Python script of this folder."""
+    return (str(VENV / "bin" / "python"), str(CLONE / "scripts" / name), *arguments)
+
+
+def pytest_run(name: str, *arguments: str) -> Check:
+    """Return the check that runs the tests of one folder, on as many cores as there are, four at most."""
+    workers = str(min(4, os.cpu_count() or 1))
+    command = python_module(
+        "pytest",
+        f"tests/{name}",
+        "--numprocesses",
+        workers,
+        "--dist",
+        "worksteal",
+        f"--junitxml={report(name)}",
+        *arguments,
+    )
+    return Check(name=name, command=command, limit=20 * MINUTE, streams=True, tests=True)
+
+
+def report(name: str) -> Path:
+    """Return where the pytest run of that name leaves its results."""
+    return CACHE / "reports" / f"{name}.xml"
+
+
+LINT = (
+    Check(name="ruff check", command=python_module("ruff", "check")),
+    Check(name="ruff format", command=python_module("ruff", "format", "--check", "--diff")),
+    # Modules run wherever ansible-core 2.17 runs; the rest needs .venv.
+    Check(
+        name="mypy plugins",
+        command=python_module("mypy", "--python-version", "3.10", "-p", f"{COLLECTION}.plugins"),
+    ),
+    Check(name="mypy tests", command=python_module("mypy", "scripts", "tests")),
+    Check(name="yamllint", command=python_module("yamllint", "--strict", ".")),
+    Check(name="ansible-lint", command=("ansible-lint", "--profile", "production", "--offline", "-q")),
+    Check(
+        name="antsibull-docs",
+        command=(
+            "antsibull-docs",
+            "lint-collection-docs",
+            "--plugin-docs",
+            "--validate-collection-refs=self",
+            "--check-extra-docs-refs",
+            "--skip-rstcheck",
+            ".",
+        ),
+    ),
+    Check(name="antsibull-changelog", command=("antsibull-changelog", "lint")),
+)
+SANITY = Check(name="sanity", command=script("sanity.py"), limit=15 * MINUTE, own_home=False)
+BUILD = Check(name="build", command=script("build.py"))
+MOLECULE = Check(name="molecule", command=("molecule", "test", "--all"), limit=15 * MINUTE)
+UNIT = pytest_run("unit")
+INTEGRATION = pytest_run("integration")
+FULL = (pytest_run("unit", "--full"), pytest_run("integration", "--full"))
+
+GROUPS: dict[str, tuple[Check, ...]] = {
+    "lint": LINT,
+    "unit": (UNIT,),
+    "integration": (INTEGRATION,),
+    "molecule": (MOLECULE,),
+    "sanity": (SANITY,),
+    "build": (BUILD,),
+    "test": (*LINT, UNIT, INTEGRATION, MOLECULE, SANITY, BUILD),
+    "test-full": (*LINT, *FULL, MOLECULE, SANITY, BUILD),
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named groups to their end, whatever fails on the way, and return 1 if anything did."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, frame: sys.exit(f"ended by signal {received}"))
+    started = time.monotonic()
+    tally = Tally()
+    for directory in ("home", "ansible", "reports", "logs"):
+        (CACHE / directory).mkdir(parents=True, exist_ok=True)
+    for name in names:
+        for check in GROUPS[name]:
+            run(check, tally)
+    for failure in tally.failures:
+        print(f"FAILED: {failure}")
+    skipped = f", {tally.skipped} skipped" if tally.skipped else ""
+    took = time.monotonic() - started
+    print(f"== {tally.passed} passed, {tally.failed} failed{skipped} in {took:.0f} s ==", flush=True)
+    return 1 if tally.failed else 0
+
+
+def run(check: Check, tally: Tally) -> None:
+    """Run one check, print its heading and outcome, and count it."""
+    print(f"== {check.name} ", end="\n" if check.streams else "", flush=True)
+    if check.tests:
+        report(check.name).unlink(missing_ok=True)
+    started = time.monotonic()
+    mark = uuid.uuid4().hex
+    log = CACHE / "logs" / f"{check.name.replace(' ', '-')}.log"
+    try:
+        problem = execute(check, mark, log)
+    finally:  # also when the run itself is ended
+        left = end_processes(mark)
+    if left:
+        problem = "; ".join([*filter(None, [problem]), f"left running: {', '.join(left)}"])
+    outcome = "ok" if problem is None else f"FAILED ({problem})"
+    took = f"{time.monotonic() - started:.1f} s"
+    print(f"== {check.name}: {outcome}, {took}" if check.streams else f"{outcome}, {took}", flush=True)
+    if problem is not None and not check.streams:
+        print(log.read_text(errors="replace"), flush=True)
+    count(check, problem, tally)
+
+
+def execute(check: Check, mark: str, log: Path) -> str | None:
+    """Run the command to its end and return what is wrong with how it ended, None if nothing."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            check.command,
+            cwd=CLONE,
+            env=environment(check, mark),
+            stdin=subprocess.DEVNULL,
+            stdout=None if check.streams else output,
+            stderr=None if check.streams else subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(timeout=check.limit)
+        except subprocess.TimeoutExpired:
+            return f"not finished after {check.limit} s"
+        finally:
+            if process.returncode is None:  # too slow, or the run itself is ended
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    return None if code == 0 else f"exit code {code}"
+
+
+def environment(check: Check, mark: str) -> dict[str, str]:
+    """Return an environment in which nobody's own settings, and nobody's own Azure subscription, take part."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANSIBLE_", "AZURE_", "LOCAL_AZURE_", "MOLECULE_", "PYTEST_"))
+    }
+    kept |= {
+        MARK: mark,
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.pathsep.join([str(VENV / "bin"), kept.get("PATH", os.defpath)]),
+        "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(VENV / "collections"),
+        "ANSIBLE_HOME": str(CACHE / "ansible"),
+    }
+    if check.own_home:
+        kept["HOME"] = str(CACHE / "home")
+    return kept
+
+
+def end_processes(mark: str) -> list[str]:
+    """End what a check left running, after a moment to end by itself, and return the command lines."""
+    patience = time.monotonic() + 5
+    while (left := marked_processes(mark)) and time.monotonic() < patience:
+        time.sleep(0.1)
+    for number in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+    return list(left.values())
+
+
+def marked_processes(mark: str) -> dict[int, str]:
+    """Return the command lines of the processes that carry the mark, by process id."""
+    found: dict[int, str] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, PermissionError, ProcessLookupError):
+            if f"{MARK}={mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                found[int(process.name)] = command.strip()
+    return found
+
+
+def count(check: Check, problem: str | None, tally: Tally) -> None:
+    """Add the check, or each of its tests, to the tally."""
+    if problem is not None:
+        tally.failures.append(f"{check.name}: {problem}")
+    if not check.tests or not report(check.name).exists():
+        tally.passed += problem is None
+        tally.failed += problem is not None
+        return
+    suites = list(ElementTree.parse(report(check.name)).getroot().iter("testsuite"))
+    failed = total(suites, "failures") + total(suites, "errors")
+    tally.failed += failed or (problem is not None)  # such as an exit code for "no tests found"
+    tally.skipped += total(suites, "skipped")
+    tally.passed += total(suites, "tests") - total(suites, "skipped") - failed
+
+
+def total(suites: Iterable[ElementTree.Element], attribute: str) -> int:
+    """Return the sum of a counter over the test suites of a report."""
+    return sum(int(suite.get(attribute, "0")) for suite in suites)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,75 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The JSON of a virtual machine, its extensions and its run commands, as the service returns them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from ..core.store import Resource, Store
+from ..core.wire import Json
+from . import errors
+from .instance_view import instance_view
+from .state import state_of
+
+EXTENSIONS = "Microsoft.Compute/virtualMachines/extensions"
+
+#: Properties in the order of recordings; what is not named here comes after them.
+_ORDER = (
+    "hardwareProfile",
+    "provisioningState",
+    "vmId",
+    "storageProfile",
+    "osProfile",
+    "securityProfile",
+    "networkProfile",
+    "diagnosticsProfile",
+    "licenseType",
+)
+
+
+def expansions(query: str | None, *allowed: str) -> frozenset[str]:
+    """What ``$expand`` asks for, in lower case.
+
+    :raises AzureError: 400 for anything but ``allowed`` (texts separated by commas).
+    """
+    asked = frozenset(part.strip().lower() for part in (query or "").split(",") if part.strip())
+    if not asked <= {name.lower() for name in allowed}:
+        raise errors.invalid_parameter("The value of parameter $expand is invalid.", "$expand")
+    return asked
+
+
+def virtual_machine(vm: Resource, store: Store, *, now: datetime, expand: Iterable[str] = ()) -> Json:
+    """The body of ``vm``; ``expand`` holds ``instanceview`` and ``userdata`` where the caller asked for them."""
+    extensions = store.list(EXTENSIONS, under=vm.id)
+    document = _envelope(vm)
+    properties: Json = {name: vm.properties[name] for name in _ORDER if name in vm.properties}
+    properties.update((name, value) for name, value in vm.properties.items() if name not in properties)
+    created = properties.pop("timeCreated")
+    if "userdata" in expand and state_of(vm).user_data is not None:
+        properties["userData"] = state_of(vm).user_data
+    if "instanceview" in expand:
+        properties["instanceView"] = instance_view(vm, extensions, now=now)
+    properties["timeCreated"] = created
+    document["properties"] = properties
+    if extensions:
+        document["resources"] = [nested(extension) for extension in extensions]
+    document["etag"] = vm.etag
+    return document
+
+
+def nested(resource: Resource) -> Json:
+    """The body of an extension or a run command."""
+    return {**_envelope(resource), "properties": dict(resource.properties)}
+
+
+def _envelope(resource: Resource) -> Json:
+    document: Json = {"name": resource.id.name, "id": str(resource.id), "type": resource.id.type}
+    if resource.location is not None:
+        document["location"] = resource.location
+    if resource.tags is not None:
+        document["tags"] = resource.tags
+    document.update(resource.envelope)
+    return document

@@ -1,0 +1,164 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The instance view of a virtual machine for each power and agent state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ..core.store import Resource
+from ..core.wire import Json
+from .state import VirtualMachineState, state_of
+
+_POWER_NAMES = {
+    "running": "VM running",
+    "stopped": "VM stopped",
+    "deallocated": "VM deallocated",
+    "starting": "VM starting",
+    "stopping": "VM stopping",
+    "deallocating": "VM deallocating",
+}
+_PROVISIONING_NAMES = {
+    "Succeeded": ("succeeded", "Info", "Provisioning succeeded"),
+    "Updating": ("updating", "Info", "Updating"),
+    "Creating": ("creating", "Info", "Creating"),
+    "Deleting": ("deleting", "Info", "Deleting"),
+    "Failed": ("failed", "Error", "Provisioning failed"),
+}
+
+
+def platform_time(moment: datetime) -> str:
+    """A time as the platform writes it: seven digits of fraction and a numeric zone."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}0+00:00"
+
+
+def guest_time(moment: datetime) -> str:
+    """A time as the guest agent reports it: whole seconds."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}+00:00"
+
+
+def status(code: str, level: str, display: str, *, message: str | None = None, time: str | None = None) -> Json:
+    """One entry of a ``statuses`` list, in the order of the wire."""
+    entry: Json = {"code": code, "level": level, "displayStatus": display}
+    if message is not None:
+        entry["message"] = message
+    if time is not None:
+        entry["time"] = time
+    return entry
+
+
+def instance_view(vm: Resource, extensions: Sequence[Resource], *, now: datetime) -> Json:
+    """The ``instanceView`` of ``vm`` with its extensions.
+
+    Shapes are those of recordings: running with a ready agent, just booted (test_vm_user_update_win), stopped
+    (test_invoke_action: the agent's last report stays), deallocated (nothing of the guest is left).
+    """
+    state = state_of(vm)
+    state.refresh(now)
+    view: Json = {}
+    if state.power not in ("deallocated", "deallocating"):
+        view.update(_guest(vm, state, extensions, now))
+    view["disks"] = [
+        {
+            "name": vm.properties["storageProfile"]["osDisk"]["name"],
+            "statuses": [
+                status(
+                    "ProvisioningState/succeeded",
+                    "Info",
+                    "Provisioning succeeded",
+                    time=platform_time(state.created),
+                )
+            ],
+        }
+    ]
+    if vm.properties.get("diagnosticsProfile", {}).get("bootDiagnostics", {}).get("enabled"):
+        view["bootDiagnostics"] = {}
+    if extensions and state.power not in ("deallocated", "deallocating"):
+        view["extensions"] = [extension_view(extension, now=now) for extension in extensions]
+    view["hyperVGeneration"] = "V2"
+    view["statuses"] = [_provisioning(vm, state), _power(state)]
+    return view
+
+
+def extension_view(extension: Resource, *, now: datetime) -> Json:
+    """The instance view of one extension, as in the VM's and as with ``$expand=instanceView`` on the extension."""
+    properties = extension.properties
+    succeeded = properties["provisioningState"] == "Succeeded"
+    return {
+        "name": extension.id.name,
+        "type": f"{properties['publisher']}.{properties['type']}",
+        "typeHandlerVersion": properties["typeHandlerVersion"],
+        "statuses": [
+            status(
+                f"ProvisioningState/{'succeeded' if succeeded else 'failed/-1'}",
+                "Info" if succeeded else "Error",
+                "Provisioning succeeded" if succeeded else "Provisioning failed",
+                time=guest_time(now),
+            )
+        ],
+    }
+
+
+def _guest(vm: Resource, state: VirtualMachineState, extensions: Sequence[Resource], now: datetime) -> Json:
+    if state.agent == "ready":
+        os_profile = vm.properties.get("osProfile", {})
+        computer_name = os_profile.get("computerName") if state.machine is None else state.machine.computer_name
+        return {
+            "computerName": computer_name or vm.id.name,
+            "osName": state.image.system_name,
+            "osVersion": state.image.system_version,
+            "vmAgent": {
+                "vmAgentVersion": state.image.agent_version,
+                "statuses": [
+                    status(
+                        "ProvisioningState/succeeded",
+                        "Info",
+                        "Ready",
+                        message=_READY[state.image.os_type],
+                        time=guest_time(now),
+                    )
+                ],
+                "extensionHandlers": [_handler(extension) for extension in extensions],
+            },
+        }
+    message = (
+        "VM status blob is found but not yet populated." if state.agent == "starting" else "VM Agent is unresponsive."
+    )
+    return {
+        "vmAgent": {
+            "vmAgentVersion": "Unknown",
+            "statuses": [
+                status("ProvisioningState/Unavailable", "Warning", "Not Ready", message=message, time=guest_time(now))
+            ],
+        }
+    }
+
+
+_READY = {
+    "Windows": "GuestAgent is running and processing the extensions.",
+    "Linux": "Guest Agent is running",
+}
+
+
+def _handler(extension: Resource) -> Json:
+    properties = extension.properties
+    return {
+        "type": f"{properties['publisher']}.{properties['type']}",
+        "typeHandlerVersion": properties["typeHandlerVersion"],
+        "status": status("ProvisioningState/succeeded", "Info", "Ready"),
+    }
+
+
+def _provisioning(vm: Resource, state: VirtualMachineState) -> Json:
+    provisioning = vm.properties["provisioningState"]
+    code, level, display = _PROVISIONING_NAMES[provisioning]
+    message = None
+    if provisioning == "Failed" and state.failure is not None:
+        code, message = f"{code}/{state.failure.code}", state.failure.message
+    return status(f"ProvisioningState/{code}", level, display, message=message, time=platform_time(state.provisioned))
+
+
+def _power(state: VirtualMachineState) -> Json:
+    return status(f"PowerState/{state.power}", "Info", _POWER_NAMES[state.power])

@@ -1,0 +1,162 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one ASGI application behind the proxy: journal, latency and faults around the service that the host names."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from email.utils import format_datetime
+from urllib.parse import unquote
+
+from .. import keyvault
+from ..core.azure import Azure
+from ..core.faults import Rule
+from ..identity.app import SignIn
+from ..identity.graph import Graph
+from . import hosts
+from .hosts import Service
+from .http import App, Receive, Response, Scope, Send, cut, read_body, run
+
+
+class Front:
+    """Serves the Azure that is `azure` at the moment of the request; `use` exchanges it."""
+
+    def __init__(self, azure: Azure) -> None:
+        self.use(azure)
+
+    def use(self, azure: Azure) -> None:
+        """Serve another Azure from now on."""
+        self.azure = azure
+        self._apps: dict[Service, App] = {
+            Service.MANAGEMENT: Management(azure),
+            Service.LOGIN: SignIn(azure).app(),
+            Service.GRAPH: Graph(azure).app(),
+            Service.VAULT: keyvault.data.app(azure),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        azure = self.azure
+        started = time.perf_counter()
+        body = await read_body(receive)
+        if body is None:
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        path = unquote(scope["raw_path"].decode("latin-1")) if "raw_path" in scope else scope["path"]
+        number = azure.journal.next_number()
+        rule = azure.faults.match(scope["method"], path)
+        await self._wait(rule)
+        response: Response | None = None
+        try:
+            if rule is None or rule.action != "reset-before":
+                response = await self._respond(azure, rule, scope, headers, body)
+        finally:
+            lost = rule is not None and rule.action in ("reset-before", "reset-after")
+            failed = 500 if response is None else response.status
+            client = scope.get("client")
+            azure.journal.record(
+                n=number,
+                method=scope["method"],
+                host=headers.get("host", ""),
+                path=path,
+                query=scope["query_string"].decode("latin-1"),
+                status=0 if lost else failed,
+                client_port=client[1] if client else None,
+                principal=azure.identity.whose(headers),
+                milliseconds=(time.perf_counter() - started) * 1000,
+            )
+        if rule is not None and rule.action == "hold" and not await _released(rule, receive):
+            return
+        if response is None or (rule is not None and rule.action == "reset-after"):
+            await cut(scope, receive)
+            return
+        response.headers.append((b"date", format_datetime(azure.clock.now(), usegmt=True).encode()))
+        await response.send(send)
+
+    async def _wait(self, rule: Rule | None) -> None:
+        seconds = self.azure.settings.latency
+        if rule is not None and rule.action == "delay":
+            seconds += rule.seconds
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    async def _respond(
+        self, azure: Azure, rule: Rule | None, scope: Scope, headers: dict[str, str], body: bytes
+    ) -> Response:
+        if rule is not None and rule.action == "status":
+            again = {"Retry-After": rule.retry_after} if rule.retry_after is not None else {}
+            return _json(rule.status, {"error": {"code": rule.code, "message": rule.message}}, again)
+        service = hosts.service_of(headers.get("host", ""))
+        if service is None:
+            return _json(421, {"error": {"code": "UnknownHost", "message": "Not a host name of Azure."}}, {})
+        return await run(self._apps[service], scope, body)
+
+
+class Management:
+    """Azure Resource Manager as an ASGI application."""
+
+    def __init__(self, azure: Azure) -> None:
+        self._azure = azure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await read_body(receive)
+        if body is None:
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        answer = await self._azure.arm.handle(
+            scope["method"],
+            scope["raw_path"].decode("latin-1"),
+            scope["query_string"].decode("latin-1"),
+            headers,
+            body,
+        )
+        response = _json(answer.status, answer.body, self._common(headers) | answer.headers)
+        await response.send(send)
+
+    def _common(self, headers: dict[str, str]) -> dict[str, str]:
+        """What every answer of Resource Manager carries."""
+        request = str(uuid.uuid4())
+        now = self._azure.clock.now().strftime("%Y%m%dT%H%M%SZ")
+        found = {
+            "Cache-Control": "no-cache",
+            "Pragma": "no-cache",
+            "Expires": "-1",
+            "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+            "X-Content-Type-Options": "nosniff",
+            "x-ms-request-id": request,
+            "x-ms-correlation-request-id": headers.get("x-ms-correlation-request-id", request),
+            "x-ms-routing-request-id": f"WESTEUROPE:{now}:{uuid.uuid4()}",
+        }
+        if headers.get("x-ms-return-client-request-id", "").lower() == "true":
+            found["x-ms-client-request-id"] = headers.get("x-ms-client-request-id", "")
+        return found
+
+
+def _json(status: int, body: object, headers: dict[str, str]) -> Response:
+    content = b"" if body is None else json.dumps(body).encode()
+    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    if body is not None:
+        sent.append((b"content-type", b"application/json; charset=utf-8"))
+    if status != 204:
+        sent.append((b"content-length", str(len(content)).encode()))
+    return Response(status=status, headers=sent, body=content)
+
+
+async def _released(rule: Rule, receive: Receive) -> bool:
+    """Wait until the rule is cleared (True) or the client has gone (False)."""
+
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    waits = [asyncio.ensure_future(rule.cleared.wait()), asyncio.ensure_future(gone())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        return rule.cleared.is_set()
+    finally:
+        for one in waits:
+            one.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

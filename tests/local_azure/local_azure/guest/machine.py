@@ -1,0 +1,235 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Windows knows inside one virtual machine: accounts, certificates, WinRM, Remote Desktop, firewall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Literal
+
+from . import scripts
+from .certificates import InstalledCertificate, read_pfx, self_signed, thumbprint
+from .firewall import Firewall, windows_server_rules
+from .scripts import ScriptResult
+from .winrm import WinRm
+
+Agent = Literal["ready", "starting", "unresponsive"]
+MY = "My"
+TOKEN_FILTER_POLICY = r"HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System\LocalAccountTokenFilterPolicy"
+REMOTE_DESKTOP = "Remote Desktop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalUser:
+    """A local account. `built_in` marks the built-in Administrator (RID 500).
+
+    The account that Azure makes from osProfile.adminUsername is the built-in Administrator under another name, so
+    remote restrictions for other administrators do not touch it.
+    """
+
+    name: str
+    password: str
+    enabled: bool = True
+    admin: bool = True
+    built_in: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What stands behind a listening port."""
+
+    kind: Literal["rdp", "winrm-http", "winrm-https"]
+    port: int
+
+
+@dataclass(kw_only=True)
+class RemoteDesktop:
+    """Remote Desktop: the service, `fDenyTSConnections` turned round, the port and network level authentication."""
+
+    enabled: bool = True
+    service_running: bool = True
+    port: int = 3389
+    network_level_authentication: bool = True
+    certificate_thumbprint: str = ""  # of a certificate somebody bound; empty for Windows' own self-signed one
+
+
+class Machine:
+    """One Windows Server. Plain state and methods; sockets belong to `Guests`.
+
+    Fields may be changed in place; whoever does so calls `changed()` afterwards. `running` and the methods call it.
+    """
+
+    def __init__(
+        self,
+        *,
+        computer_name: str,
+        users: Iterable[LocalUser] = (),
+        addresses: Iterable[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self.computer_name = computer_name
+        self.users: dict[str, LocalUser] = {user.name.lower(): user for user in users}
+        self.addresses = tuple(addresses)
+        self.now = now
+        self.agent: Agent = "ready"
+        self.certificates: dict[tuple[str, str], InstalledCertificate] = {}
+        self.winrm = WinRm()
+        self.rdp = RemoteDesktop()
+        self.firewall = Firewall(windows_server_rules())
+        self.registry: dict[str, int | str] = {}
+        self._running = True
+        self._listeners: list[Callable[[], None]] = []
+
+    # State that others watch
+
+    @property
+    def running(self) -> bool:
+        """Whether Windows is up; a stopped or deallocated machine answers nothing."""
+        return self._running
+
+    @running.setter
+    def running(self, value: bool) -> None:
+        if value and not self._running and self.winrm.start_type != "Disabled":
+            self.winrm.running = self.winrm.start_type == "Automatic"
+        self._running = value
+        self.changed()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every change."""
+        self._listeners.append(listener)
+
+    def changed(self) -> None:
+        """Say that something in this machine was changed in place."""
+        for listener in list(self._listeners):
+            listener()
+
+    # Accounts
+
+    @property
+    def remote_admins_allowed(self) -> bool:
+        """LocalAccountTokenFilterPolicy: remote sign-ins of local administrators keep their full token.
+
+        Without it, only the built-in Administrator may use WinRM (Microsoft's "User Account Control and remote
+        restrictions"). The value does not exist on a fresh machine, which means 0.
+        """
+        return self.registry.get(TOKEN_FILTER_POLICY) == 1
+
+    def user(self, name: str) -> LocalUser | None:
+        """The account of this name, whatever its casing."""
+        return self.users.get(name.lower())
+
+    def set_user(self, user: LocalUser) -> None:
+        """Create an account, or replace the one of the same name."""
+        self.users[user.name.lower()] = user
+        self.changed()
+
+    def set_password(self, name: str, password: str) -> None:
+        """Set an existing account's password; new sign-ins need it at once. Raises KeyError for an unknown account."""
+        self.set_user(replace(self.users[name.lower()], password=password))
+
+    # Certificates
+
+    def install_certificate(self, store: str, pfx: bytes, password: bytes | None) -> str:
+        """Put certificate and key of a PFX into LocalMachine\\<store>; returns the SHA-1 thumbprint.
+
+        Raises ValueError when `pfx` is not a readable PFX.
+        """
+        installed = read_pfx(pfx, password)
+        self.certificates[store.lower(), installed.thumbprint] = installed
+        self.changed()
+        return installed.thumbprint
+
+    def certificate(self, store: str, wanted: str) -> InstalledCertificate | None:
+        """The certificate with this thumbprint in LocalMachine\\<store>."""
+        return self.certificates.get((store.lower(), thumbprint(wanted)))
+
+    def rdp_certificate(self) -> InstalledCertificate:
+        """What Remote Desktop presents: the bound certificate, else the one Windows makes for itself (six months).
+
+        Making a key takes a moment: call it off the event loop.
+        """
+        bound = self.certificate(MY, self.rdp.certificate_thumbprint)
+        if bound is not None and bound.key is not None:
+            return bound
+        now = self.now()
+        for (store, _), installed in self.certificates.items():
+            if store == REMOTE_DESKTOP.lower() and installed.not_after > now:
+                return installed
+        made = self_signed(self.computer_name, now=now, validity=timedelta(days=183))
+        self.certificates[REMOTE_DESKTOP.lower(), made.thumbprint] = made
+        return made
+
+    # Network
+
+    def listening(self) -> dict[int, Service]:
+        """The ports with a service behind them, as seen from outside the machine."""
+        services: dict[int, Service] = {}
+        if not self._running:
+            return services
+        if self.rdp.enabled and self.rdp.service_running:
+            services[self.rdp.port] = Service(kind="rdp", port=self.rdp.port)
+        if self.winrm.running:
+            for listener in self.winrm.listeners:
+                if listener.enabled and not listener.address.upper().startswith("IP:127."):
+                    kind: Literal["winrm-http", "winrm-https"] = (
+                        "winrm-https" if listener.transport == "HTTPS" else "winrm-http"
+                    )
+                    services[listener.port] = Service(kind=kind, port=listener.port)
+        return services
+
+    def admits(self, port: int, source: str) -> bool:
+        """Whether Windows Firewall lets the address `source` reach this TCP port."""
+        return self.firewall.admits(port, source)
+
+    def tls_certificate(self, port: int) -> InstalledCertificate | None:
+        """The certificate of the HTTPS listener on `port`; None when it is gone or lost its key."""
+        for listener in self.winrm.listeners:
+            if listener.transport == "HTTPS" and listener.port == port and listener.enabled:
+                installed = self.certificate(MY, listener.certificate_thumbprint)
+                return installed if installed is not None and installed.key is not None else None
+        return None
+
+    # Looking in and working on it from outside
+
+    def describe(self) -> dict[str, object]:
+        """Everything but secrets, for a dump."""
+        winrm = self.winrm
+        return {
+            "computer_name": self.computer_name,
+            "running": self._running,
+            "agent": self.agent,
+            "users": [
+                {"name": user.name, "enabled": user.enabled, "admin": user.admin, "built_in": user.built_in}
+                for _, user in sorted(self.users.items())
+            ],
+            "certificates": [
+                {
+                    "store": store,
+                    "thumbprint": thumbprint,
+                    "subject": installed.subject,
+                    "not_after": installed.not_after.isoformat(),
+                    "private_key": installed.key is not None,
+                }
+                for (store, thumbprint), installed in sorted(self.certificates.items())
+            ],
+            "winrm": {
+                "running": winrm.running,
+                "start_type": winrm.start_type,
+                "listeners": [vars(listener).copy() for listener in winrm.listeners],
+                "auth": vars(winrm.auth).copy(),
+                "allow_unencrypted": winrm.allow_unencrypted,
+                "session_configuration": winrm.session_configuration,
+            },
+            "rdp": vars(self.rdp).copy(),
+            "firewall": [vars(rule).copy() for _, rule in sorted(self.firewall.items())],
+            "registry": dict(sorted(self.registry.items())),
+        }
+
+    def run_script(self, text: str, parameters: Mapping[str, str]) -> ScriptResult:
+        """Run a PowerShell script as LocalSystem, as far as this guest can: only the collection's own ones."""
+        result = scripts.run(self, text, parameters)
+        self.changed()
+        return result

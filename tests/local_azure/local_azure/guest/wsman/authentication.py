@@ -1,0 +1,170 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Authentication of one connection: Negotiate (SPNEGO or bare NTLM) and Basic, for the machine's own accounts."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import os
+import secrets
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import spnego
+from spnego.channel_bindings import GssChannelBindings
+from spnego.exceptions import NegotiateOptions, SpnegoError
+
+from ..certificates import in_memory_file
+from ..machine import LocalUser, Machine
+from .nt_hash import nt_hash
+
+NTLM_SIGNATURE = b"NTLMSSP\x00"
+AV_CHANNEL_BINDINGS = 10
+# pyspnego finds an acceptor's accounts only through an environment variable of the whole process.
+_USER_FILE_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Challenge:
+    """Not signed in (yet): status 401 with these WWW-Authenticate values."""
+
+    headers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn:
+    """Who the connection belongs to from now on, and WWW-Authenticate values of the answer."""
+
+    user: LocalUser
+    headers: tuple[str, ...] = ()
+    whole_connection: bool = True
+
+
+class Authentication:
+    """The state of one connection; NTLM signs in connections, Basic single requests."""
+
+    def __init__(self, machine: Machine, *, channel_binding: bytes | None) -> None:
+        self._machine = machine
+        self._bindings = GssChannelBindings(application_data=channel_binding) if channel_binding else None
+        self._context: spnego.ContextProxy | None = None
+
+    def schemes(self) -> tuple[str, ...]:
+        """What the listener offers.
+
+        Kerberos is switched on in Windows, but never offered here: there is no domain behind this machine, and a
+        client that chose it could not be served.
+        """
+        auth = self._machine.winrm.auth
+        offered = []
+        if auth.negotiate:
+            offered.append("Negotiate")
+        if auth.basic:
+            offered.append('Basic realm="WSMAN"')
+        return tuple(offered)
+
+    def step(self, authorization: str) -> Challenge | SignedIn:
+        """Take an Authorization header (empty when there is none) one step further."""
+        scheme, _, text = authorization.partition(" ")
+        auth = self._machine.winrm.auth
+        try:
+            token = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            token = b""
+        if scheme.lower() == "negotiate" and auth.negotiate and token:
+            return self._negotiate(token)
+        if scheme.lower() == "basic" and auth.basic and token:
+            return self._basic(token)
+        return self._refused()
+
+    def _refused(self) -> Challenge:
+        self._context = None
+        return Challenge(headers=self.schemes())
+
+    def _basic(self, token: bytes) -> Challenge | SignedIn:
+        name, _, password = token.decode("utf-8", "replace").partition(":")
+        user = self._account(name)
+        if user is None or not hmac.compare_digest(user.password.encode(), password.encode()):
+            return self._refused()
+        return SignedIn(user=user, whole_connection=False)
+
+    def _negotiate(self, token: bytes) -> Challenge | SignedIn:
+        bindings = self._bindings if _has_channel_bindings(token) else None
+        with _accounts(self._machine):
+            try:
+                if self._context is None:
+                    self._context = spnego.server(protocol="negotiate", options=NegotiateOptions.use_negotiate)
+                answer = self._context.step(token, channel_bindings=bindings)
+            except (SpnegoError, ValueError, struct.error, IndexError, KeyError):
+                # pyspnego reports a wrong password as its own error and a damaged token as any of these.
+                return self._refused()
+        reply = (f"Negotiate {base64.b64encode(answer).decode()}",) if answer else ()
+        if not self._context.complete:
+            return Challenge(headers=reply)
+        user = self._account(self._context.client_principal or "")
+        self._context = None
+        return SignedIn(user=user, headers=reply) if user is not None else self._refused()
+
+    def _account(self, name: str) -> LocalUser | None:
+        """An account that may sign in, by its name with or without a domain that means this machine."""
+        domain, _, plain = name.rpartition("\\")
+        if domain.lower() not in {one.lower() for one in _domains(self._machine)}:
+            return None
+        user = self._machine.user(plain)
+        return user if user is not None and user.enabled and user.password else None
+
+
+def _domains(machine: Machine) -> tuple[str, ...]:
+    """What clients may write before the backslash of a local account's name."""
+    return ("", ".", machine.computer_name, "WORKGROUP")
+
+
+@contextmanager
+def _accounts(machine: Machine) -> Iterator[None]:
+    """Let pyspnego see the accounts of this machine, and only for the moment of one step.
+
+    One line per name that a client may give its domain, in the format of smbpasswd, because it takes any character in a
+    password. The LM hash is random, so that nobody signs in with LM.
+    """
+    lines = [
+        f"{domain}\\{user.name}:0:{secrets.token_hex(16)}:{nt_hash(user.password).hex()}:[U]:LCT-0\n".lstrip("\\")
+        for user in machine.users.values()
+        if user.enabled and user.password
+        for domain in _domains(machine)
+    ]
+    with _USER_FILE_LOCK, in_memory_file("".join(lines).encode()) as path:
+        before = os.environ.get("NTLM_USER_FILE")
+        os.environ["NTLM_USER_FILE"] = path
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["NTLM_USER_FILE"]
+            else:
+                os.environ["NTLM_USER_FILE"] = before
+
+
+def _has_channel_bindings(token: bytes) -> bool:
+    """Whether an NTLM AUTHENTICATE message in `token` binds a channel (MS-NLMP sections 2.2.1.3 and 2.2.2.1).
+
+    WinRM's CbtHardeningLevel is Relaxed: bindings that are sent must be right, none need be sent.
+    """
+    start = token.find(NTLM_SIGNATURE)
+    message = token[start:] if start >= 0 else b""
+    if len(message) < 28 or struct.unpack_from("<I", message, 8)[0] != 3:
+        return False
+    length, _, offset = struct.unpack_from("<HHI", message, 20)
+    pairs = message[offset : offset + length][44:]  # 16 bytes of proof, 28 bytes before the attribute pairs
+    while len(pairs) >= 4:
+        kind, size = struct.unpack_from("<HH", pairs)
+        if kind == AV_CHANNEL_BINDINGS:
+            return True
+        if kind == 0:
+            break
+        pairs = pairs[4 + size :]
+    return False

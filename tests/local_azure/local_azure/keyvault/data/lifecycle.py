@@ -1,0 +1,81 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What secrets and certificates share: found, soft-deleted, recovered, purged."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ...core.wire import Json
+from .. import names
+from ..model import Certificate, Deletion, Secret
+from . import errors
+from .attributes import epoch, retention_days
+from .call import VaultCall
+
+# How long these take in Azure, in seconds.
+DELETION_SECONDS = 5
+RECOVERY_SECONDS = 5
+SETTLING_SECONDS = 15
+
+
+def check_name(name: str, kind: str) -> None:
+    """Raises BadParameter unless `name` is an object name; `kind` is Secret or Certificate."""
+    if not names.is_object_name(name):
+        raise errors.bad_parameter(
+            f"The request URI contains an invalid name: {name}; a {kind.lower()} name has 1-127 letters, digits and "
+            "hyphens"
+        )
+
+
+def is_live(call: VaultCall, found: Secret | Certificate) -> bool:
+    """Neither deleted nor still on its way back."""
+    return found.deletion is None and (found.recovered_at is None or found.recovered_at <= call.now)
+
+
+def check_writable(call: VaultCall, found: Secret | Certificate | None, kind: str) -> None:
+    """Raises the 409 of an object that is deleted, being deleted or being recovered."""
+    if found is None:
+        return
+    if found.deletion is not None:
+        if found.deletion.visible_at > call.now:
+            raise errors.being_deleted(kind, found.name)
+        raise errors.deleted_but_recoverable(kind, found.name)
+    if found.settled_at is not None and found.settled_at > call.now:
+        raise errors.being_recovered(kind, found.name)
+
+
+def deletion(call: VaultCall) -> Deletion:
+    return Deletion(
+        deleted_at=call.now,
+        purge_at=call.now + timedelta(days=retention_days(call.vault)),
+        visible_at=call.now + call.azure.vaults.moment(DELETION_SECONDS),
+    )
+
+
+def is_visible_as_deleted(call: VaultCall, found: Secret | Certificate | None) -> bool:
+    """Whether the deleted collection shows it yet."""
+    return found is not None and found.deletion is not None and found.deletion.visible_at <= call.now
+
+
+def recover(call: VaultCall, found: Secret | Certificate) -> None:
+    """Takes the deletion back; reads see the object after a moment, writes after a further one."""
+    found.deletion = None
+    found.recovered_at = call.now + call.azure.vaults.moment(RECOVERY_SECONDS)
+    found.settled_at = found.recovered_at + call.azure.vaults.moment(SETTLING_SECONDS)
+
+
+def check_purge(call: VaultCall) -> None:
+    if call.vault.properties.get("enablePurgeProtection"):
+        raise errors.purge_protected()
+
+
+def write_deletion(call: VaultCall, found: Secret | Certificate, collection: str) -> Json:
+    """The fields that a deleted object has in front of its own; `collection` is deletedsecrets or the like."""
+    assert found.deletion is not None, f"{found.name} is not deleted"
+    return {
+        "recoveryId": call.url(f"{collection}/{found.name}"),
+        "deletedDate": epoch(found.deletion.deleted_at),
+        "scheduledPurgeDate": epoch(found.deletion.purge_at),
+    }

@@ -1,0 +1,222 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Network interfaces in the store: IP configurations, private addresses, what they refer to."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from typing import TypeAlias
+
+from ...core.resource_id import ResourceId
+from ...core.store import Resource, Store
+from ...core.wire import Json
+from .. import errors, reading
+from ..common import existing_reference, location_for, resource_guid, tags_of
+from ..names import check_name
+from ..types import APPLICATION_GROUPS, INTERFACES, PUBLIC_ADDRESSES, SECURITY_GROUPS
+from ..virtual_networks import records as networks
+
+#: Key of a record's private part: whether the VM of this interface has its resources (it is not deallocated).
+ALLOCATED = "allocated"
+
+#: Who holds a private address: interface and name of the IP configuration.
+Holder: TypeAlias = tuple[ResourceId, str]
+
+
+def replaced(store: Store, id: ResourceId, body: Json) -> Resource:
+    """The interface as a PUT leaves it: what the body doesn't name is detached. The store isn't changed yet.
+
+    The association with a VM isn't in the body's power; it stays.
+    """
+    existing = store.get(id)
+    check_name(id.name)
+    given = reading.section(body, "properties")
+    interface = Resource(
+        id=id,
+        location=location_for(id, body, existing),
+        tags=tags_of(body),
+        properties={"provisioningState": "Succeeded", "resourceGuid": resource_guid(existing)},
+        envelope={"kind": "Regular"},
+        private=existing.private if existing is not None else {},
+    )
+    interface.properties["ipConfigurations"] = _configurations(store, interface, existing, given)
+    interface.properties["dnsServers"] = reading.texts(reading.section(given, "dnsSettings"), "dnsServers")
+    for name in ("enableIPForwarding", "enableAcceleratedNetworking"):
+        if name in given:
+            interface.properties[name] = reading.flag(given, name, False)
+    group = reading.reference(given, "networkSecurityGroup")
+    if group is not None:
+        found = existing_reference(store, group, SECURITY_GROUPS, id)
+        if found.location != interface.location:
+            raise errors.invalid_reference(str(group), str(id))
+        interface.properties["networkSecurityGroup"] = {"id": str(found.id)}
+    if existing is not None:
+        for name in ("macAddress", "primary", "virtualMachine"):
+            if name in existing.properties:
+                interface.properties[name] = existing.properties[name]
+    return interface
+
+
+def find_configuration(interface: Resource, name: str | None) -> Json | None:
+    """The stored IP configuration of that name; the primary one when `name` is None."""
+    stored: list[Json] = interface.properties["ipConfigurations"]
+    for one in stored:
+        if one["name"].lower() == name.lower() if name is not None else one["properties"]["primary"]:
+            return one
+    return None
+
+
+def private_address(configuration: Json) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(configuration["properties"]["privateIPAddress"])
+
+
+def application_groups(configuration: Json) -> frozenset[str]:
+    """Keys of the application security groups that the configuration is in."""
+    return frozenset(item["id"].lower() for item in configuration["properties"].get("applicationSecurityGroups", []))
+
+
+def taken_addresses(store: Store, network: ResourceId, *, but: ResourceId | None = None) -> dict[str, Holder]:
+    """Private addresses (as text) in use in a virtual network, with the IP configuration that holds each."""
+    taken: dict[str, Holder] = {}
+    prefix = network.key + "/subnets/"
+    for interface in store.list(INTERFACES):
+        if interface.id == but:
+            continue
+        for configuration in interface.properties["ipConfigurations"]:
+            if configuration["properties"]["subnet"]["id"].lower().startswith(prefix):
+                taken[configuration["properties"]["privateIPAddress"]] = (interface.id, configuration["name"])
+    return taken
+
+
+def holder_of(store: Store, public_address: ResourceId) -> ResourceId | None:
+    """The id of the IP configuration that uses a public address."""
+    for interface in store.list(INTERFACES):
+        for configuration in interface.properties["ipConfigurations"]:
+            reference = configuration["properties"].get("publicIPAddress")
+            if reference is not None and reference["id"].lower() == public_address.key:
+                return interface.id.child("ipConfigurations", configuration["name"])
+    return None
+
+
+def mac_address(interface: Resource) -> str:
+    """The hardware address that the interface gets with its VM; stable, in Microsoft's range."""
+    digest = hashlib.sha256(interface.id.key.encode()).hexdigest().upper()
+    return "-".join(("00", "22", "48", digest[0:2], digest[2:4], digest[4:6]))
+
+
+def _configurations(store: Store, interface: Resource, existing: Resource | None, given: Json) -> list[Json]:
+    items = reading.objects(given, "ipConfigurations")
+    if not items:
+        raise errors.refused(
+            "NetworkInterfaceMustHaveIpConfiguration",
+            f"Network interface {interface.id} must have at least one IP configuration.",
+        )
+    made: list[Json] = []
+    for index, item in enumerate(items):
+        name = reading.text(item, "name") or ""
+        check_name(name)
+        own = reading.section(item, "properties")
+        old = find_configuration(existing, name) if existing is not None else None
+        properties = _configuration(store, interface, name, own, old, made)
+        properties["primary"] = reading.flag(own, "primary", index == 0)
+        made.append({"name": name, "properties": properties})
+    if sum(1 for one in made if one["properties"]["primary"]) != 1:
+        raise errors.refused(
+            "NetworkInterfaceMustHaveOnePrimaryIpConfiguration",
+            f"Network interface {interface.id} must have exactly one primary IP configuration.",
+        )
+    return made
+
+
+def _configuration(
+    store: Store,
+    interface: Resource,
+    name: str,
+    own: Json,
+    old: Json | None,
+    siblings: list[Json],
+) -> Json:
+    id = interface.id.child("ipConfigurations", name)
+    subnet_id = reading.reference(own, "subnet")
+    if subnet_id is None:
+        raise errors.refused("SubnetIsRequired", f"Subnet reference is required for ipconfiguration {id}.")
+    found = networks.subnet_by_id(store, subnet_id)
+    if found is None or found[0].location != interface.location:
+        raise errors.invalid_reference(str(subnet_id), str(interface.id))
+    network, subnet = found
+    taken = taken_addresses(store, network.id, but=interface.id)
+    taken |= {one["properties"]["privateIPAddress"]: (interface.id, one["name"]) for one in siblings}
+    method = reading.choice(own, "privateIPAllocationMethod", ("Dynamic", "Static"), "Dynamic")
+    properties: Json = {
+        "privateIPAddress": str(_address(id, own, old, network, subnet, method == "Static", taken)),
+        "privateIPAllocationMethod": method,
+    }
+    public = reading.reference(own, "publicIPAddress")
+    if public is not None:
+        address = existing_reference(store, public, PUBLIC_ADDRESSES, interface.id)
+        holder = holder_of(store, address.id)
+        if holder is not None and holder != id:
+            raise errors.public_address_in_use(str(id), str(address.id), str(holder))
+        properties["publicIPAddress"] = {"id": str(address.id)}
+    properties["subnet"] = {"id": str(network.id.child("subnets", subnet["name"]))}
+    properties["privateIPAddressVersion"] = reading.choice(own, "privateIPAddressVersion", ("IPv4",), "IPv4")
+    groups = reading.references(own, "applicationSecurityGroups")
+    if groups:
+        properties["applicationSecurityGroups"] = [
+            {"id": str(existing_reference(store, one, APPLICATION_GROUPS, interface.id).id)} for one in groups
+        ]
+    for kept in ("loadBalancerBackendAddressPools", "loadBalancerInboundNatRules"):
+        if own.get(kept):
+            properties[kept] = [{"id": str(one)} for one in reading.references(own, kept)]
+    return properties
+
+
+def _address(
+    id: ResourceId,
+    own: Json,
+    old: Json | None,
+    network: Resource,
+    subnet: Json,
+    static: bool,
+    taken: dict[str, Holder],
+) -> ipaddress.IPv4Address:
+    """The private address: the one asked for when static, else the one it had, else the lowest free one."""
+    wanted = reading.text(own, "privateIPAddress")
+    prefixes = networks.subnet_prefixes(subnet)
+    if static:
+        if wanted is None:
+            raise errors.refused(
+                "IPConfigurationWithStaticAllocationMustHaveIPAddress",
+                f"IP configuration {id} has private IP allocation method set to Static but no private IP address.",
+            )
+        try:
+            address = ipaddress.IPv4Address(wanted)
+        except ValueError as error:
+            raise errors.refused(
+                "InvalidIPAddressFormat", f"IP address {wanted} is not formatted correctly."
+            ) from error
+        if not any(address in prefix for prefix in prefixes):
+            raise errors.refused(
+                "PrivateIPAddressNotInSubnet",
+                f"Private static IP address {address} does not belong to the range of subnet prefix {prefixes[0]}.",
+            )
+        if networks.is_reserved(address, subnet):
+            raise errors.refused(
+                "PrivateIPAddressInReservedRange",
+                f"Private static IP address {address} falls within reserved IP range of subnet prefix {prefixes[0]}.",
+            )
+        if wanted in taken:
+            holder, name = taken[wanted]
+            raise errors.refused(
+                "PrivateIPAddressIsAllocated",
+                f"IP configuration {id} is using the private IP address {address} which is already allocated to "
+                f"resource {holder.child('ipConfigurations', name)}.",
+            )
+        return address
+    if old is not None:
+        current = private_address(old)
+        if any(current in prefix for prefix in prefixes) and str(current) not in taken:
+            return current
+    return networks.free_address(subnet, taken)

@@ -1,0 +1,85 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Network interfaces as the service returns them, with the expansions that clients may ask for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from ...core.resource_id import ResourceId
+from ...core.store import Resource
+from ...core.wire import Json
+from ..common import child, envelope
+
+#: Turns the id of something referred to into its full form, or None where it wasn't asked for (or is gone).
+Expand = Callable[[str], Json | None]
+
+
+def interface(
+    resource: Resource,
+    *,
+    public_address: Expand = lambda id: None,
+    security_group: Expand = lambda id: None,
+) -> Json:
+    """A whole interface; `macAddress`, `primary` and `virtualMachine` are there once it was attached to a VM."""
+    own = resource.properties
+    properties: Json = {
+        "provisioningState": own["provisioningState"],
+        "resourceGuid": own["resourceGuid"],
+        "ipConfigurations": [configuration(resource, stored, public_address) for stored in own["ipConfigurations"]],
+        "dnsSettings": {
+            "dnsServers": own["dnsServers"],
+            "appliedDnsServers": [],
+            "internalDomainNameSuffix": _domain_suffix(resource),
+        },
+    }
+    if "macAddress" in own:
+        properties["macAddress"] = own["macAddress"]
+    if "enableAcceleratedNetworking" in own:
+        properties["enableAcceleratedNetworking"] = own["enableAcceleratedNetworking"]
+    properties["vnetEncryptionSupported"] = False
+    properties["enableIPForwarding"] = own.get("enableIPForwarding", False)
+    if "networkSecurityGroup" in own:
+        reference = own["networkSecurityGroup"]
+        properties["networkSecurityGroup"] = security_group(reference["id"]) or reference
+    for name in ("primary", "virtualMachine"):
+        if name in own:
+            properties[name] = own[name]
+    properties |= {
+        "hostedWorkloads": [],
+        "tapConfigurations": [],
+        "nicType": "Standard",
+        "allowPort25Out": True,
+        "auxiliaryMode": "None",
+    }
+    return envelope(resource, properties)
+
+
+def configuration(resource: Resource, stored: Json, public_address: Expand) -> Json:
+    """One IP configuration; fields in the service's order."""
+    own = stored["properties"]
+    properties: Json = {"provisioningState": resource.properties["provisioningState"]}
+    for name in (
+        "privateIPAddress",
+        "privateIPAllocationMethod",
+        "publicIPAddress",
+        "subnet",
+        "primary",
+        "privateIPAddressVersion",
+        "applicationSecurityGroups",
+        "loadBalancerBackendAddressPools",
+        "loadBalancerInboundNatRules",
+    ):
+        if name in own:
+            properties[name] = own[name]
+    if "publicIPAddress" in own:
+        properties["publicIPAddress"] = public_address(own["publicIPAddress"]["id"]) or own["publicIPAddress"]
+    return child(resource, resource.id.child("ipConfigurations", stored["name"]), properties)
+
+
+def _domain_suffix(resource: Resource) -> str:
+    """Each virtual network has its own internal DNS domain."""
+    subnet = ResourceId.parse(resource.properties["ipConfigurations"][0]["properties"]["subnet"]["id"])
+    return hashlib.sha256(subnet.parent.key.encode()).hexdigest()[:26] + ".ax.internal.cloudapp.net"

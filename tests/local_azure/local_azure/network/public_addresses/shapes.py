@@ -1,0 +1,33 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Public IP addresses as the service returns them."""
+
+from __future__ import annotations
+
+from ...core.store import Resource
+from ...core.wire import Json
+from ..common import envelope
+from ..references import References
+
+
+def public_address(resource: Resource, references: References) -> Json:
+    """`ipAddress` is absent while a dynamic address isn't allocated, `ipConfiguration` while nothing uses it."""
+    own = resource.properties
+    properties: Json = {"provisioningState": own["provisioningState"], "resourceGuid": own["resourceGuid"]}
+    if "ipAddress" in own:
+        properties["ipAddress"] = own["ipAddress"]
+    for name in ("publicIPAddressVersion", "publicIPAllocationMethod", "idleTimeoutInMinutes"):
+        properties[name] = own[name]
+    if "domainNameLabel" in own:
+        properties["dnsSettings"] = {"domainNameLabel": own["domainNameLabel"], "fqdn": fqdn(resource)}
+    properties["ipTags"] = []
+    user = references.configuration_of_address.get(resource.id.key)
+    if user is not None:
+        properties["ipConfiguration"] = {"id": user}
+    return envelope(resource, properties)
+
+
+def fqdn(resource: Resource) -> str:
+    """The full name of an address with a label. Raises KeyError without one."""
+    return f"{resource.properties['domainNameLabel']}.{resource.location}.cloudapp.azure.com"

@@ -1,0 +1,62 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Resource provider registration of the subscription."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ..core import errors
+from ..core.arm import Arm
+from ..core.azure import Azure
+from ..core.call import Answer, Call
+from ..core.wire import Json
+
+_PROVIDERS = "/subscriptions/{subscription}/providers"
+_REGISTER_SECONDS = 30.0
+
+
+def register(arm: Arm) -> None:
+    read = "Microsoft.Resources/subscriptions/providers/read"
+    arm.route("GET", _PROVIDERS, _list, scope="root", action=read)
+    arm.route("GET", _PROVIDERS + "/{namespace}", _get, scope="root", action=read)
+    arm.route("POST", _PROVIDERS + "/{namespace}/register", _register, scope="root")
+
+
+def document(azure: Azure, namespace: str) -> Json:
+    """The provider with its types; api-versions and locations are left open because all plausible ones are accepted."""
+    state = azure.registration(namespace)
+    types = [{"resourceType": name, "locations": [], "apiVersions": []} for name in azure.arm.types(namespace) if name]
+    return {
+        "id": f"/subscriptions/{azure.settings.subscription_id}/providers/{namespace}",
+        "namespace": namespace,
+        "registrationPolicy": "RegistrationRequired",
+        "resourceTypes": types,
+        "registrationState": state,
+    }
+
+
+def _list(call: Call) -> Answer:
+    return Answer(status=200, body={"value": [document(call.azure, name) for name in call.azure.arm.namespaces]})
+
+
+def _canonical(call: Call) -> str:
+    wanted = call.params["namespace"]
+    for name in call.azure.arm.namespaces:
+        if name.lower() == wanted.lower():
+            return name
+    raise errors.invalid_resource_namespace(wanted)
+
+
+def _get(call: Call) -> Answer:
+    return Answer(status=200, body=document(call.azure, _canonical(call)))
+
+
+def _register(call: Call) -> Answer:
+    namespace = _canonical(call)
+    call.azure.authorization.require(call.principal, namespace + "/register/action", str(call.id))
+    if call.azure.registration(namespace) == "NotRegistered":
+        wait = timedelta(seconds=_REGISTER_SECONDS * call.azure.settings.pace)
+        call.azure.unregistered[namespace.lower()] = call.azure.clock.now() + wait
+    return Answer(status=200, body=document(call.azure, namespace))

@@ -1,0 +1,106 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tenants, subscriptions and their locations."""
+
+from __future__ import annotations
+
+from ..core.arm import Arm
+from ..core.call import Answer, Call
+from ..core.wire import Json
+
+#: Region name, display name, geography group, paired region.
+_LOCATIONS = (
+    ("westeurope", "West Europe", "Europe", "northeurope"),
+    ("northeurope", "North Europe", "Europe", "westeurope"),
+    ("germanywestcentral", "Germany West Central", "Europe", "germanynorth"),
+    ("swedencentral", "Sweden Central", "Europe", "swedensouth"),
+    ("uksouth", "UK South", "Europe", "ukwest"),
+    ("eastus", "East US", "US", "westus"),
+    ("eastus2", "East US 2", "US", "centralus"),
+    ("westus", "West US", "US", "eastus"),
+    ("westus2", "West US 2", "US", "westcentralus"),
+    ("centralus", "Central US", "US", "eastus2"),
+    ("southeastasia", "Southeast Asia", "Asia Pacific", "eastasia"),
+    ("japaneast", "Japan East", "Asia Pacific", "japanwest"),
+)
+
+LOCATION_NAMES = frozenset(name for name, *_ in _LOCATIONS)
+
+
+def register(arm: Arm) -> None:
+    arm.route("GET", "/tenants", _tenants, scope="root")
+    arm.route("GET", "/subscriptions", _subscriptions, scope="root")
+    one, right = "/subscriptions/{subscription}", "Microsoft.Resources/subscriptions/"
+    arm.route("GET", one, _subscription, scope="root")
+    arm.route("GET", one + "/locations", _locations, scope="root", action=right + "locations/read")
+
+
+def _tenants(call: Call) -> Answer:
+    tenant = call.azure.settings.tenant_id
+    one = {
+        "id": f"/tenants/{tenant}",
+        "tenantId": tenant,
+        "countryCode": "NL",
+        "displayName": "Local Azure",
+        "domains": ["local-azure.onmicrosoft.com"],
+        "tenantCategory": "Home",
+        "defaultDomain": "local-azure.onmicrosoft.com",
+        "tenantType": "AAD",
+    }
+    return Answer(status=200, body={"value": [one]})
+
+
+def _document(call: Call) -> Json:
+    settings = call.azure.settings
+    return {
+        "id": f"/subscriptions/{settings.subscription_id}",
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionId": settings.subscription_id,
+        "tenantId": settings.tenant_id,
+        "displayName": "Local Azure",
+        "state": "Enabled",
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+    }
+
+
+def _subscriptions(call: Call) -> Answer:
+    """Only what the caller has a role in, so possibly nothing."""
+    scope = f"/subscriptions/{call.azure.settings.subscription_id}"
+    seen = call.azure.authorization.has_any(call.principal, scope)
+    count = {"type": "Total", "value": int(seen)}
+    return Answer(status=200, body={"value": [_document(call)] if seen else [], "count": count})
+
+
+def _subscription(call: Call) -> Answer:
+    """For everybody who has a role anywhere in it."""
+    scope = f"/subscriptions/{call.azure.settings.subscription_id}"
+    if not call.azure.authorization.has_any(call.principal, scope):
+        call.azure.authorization.require(call.principal, "Microsoft.Resources/subscriptions/read", scope)
+    return Answer(status=200, body=_document(call))
+
+
+def _locations(call: Call) -> Answer:
+    root = f"/subscriptions/{call.azure.settings.subscription_id}/locations"
+    value = [
+        {
+            "id": f"{root}/{name}",
+            "name": name,
+            "type": "Region",
+            "displayName": display,
+            "regionalDisplayName": f"({group}) {display}",
+            "metadata": {
+                "regionType": "Physical",
+                "regionCategory": "Recommended",
+                "geographyGroup": group,
+                "pairedRegion": [{"name": paired, "id": f"{root}/{paired}"}],
+            },
+        }
+        for name, display, group, paired in _LOCATIONS
+    ]
+    return Answer(status=200, body={"value": value})

@@ -1,0 +1,67 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Extensions that a scenario made, and the honest refusal of all others."""
+
+from __future__ import annotations
+
+from .conftest import Scene, SceneMaker
+
+ANTIMALWARE = {
+    "name": "antimalware",
+    "publisher": "Microsoft.Azure.Security",
+    "type": "IaaSAntimalware",
+    "version": "1.3",
+    "settings": {"AntimalwareEnabled": True},
+}
+
+
+def body(publisher: str, type_: str) -> dict[str, object]:
+    return {
+        "location": "westeurope",
+        "properties": {
+            "publisher": publisher,
+            "type": type_,
+            "typeHandlerVersion": "2.4",
+            "protectedSettings": {"Password": "x"},
+        },
+    }
+
+
+def test_a_seeded_extension_shows_everywhere(make_scene: SceneMaker) -> None:
+    scene = make_scene(extensions=[ANTIMALWARE])
+    one = scene.call("GET", "/extensions/antimalware", expand="instanceView").json()
+    assert one["type"] == "Microsoft.Compute/virtualMachines/extensions"
+    assert one["properties"]["settings"] == {"AntimalwareEnabled": True}
+    assert one["properties"]["instanceView"]["type"] == "Microsoft.Azure.Security.IaaSAntimalware"
+    assert [entry["name"] for entry in scene.call("GET", "/extensions").json()["value"]] == ["antimalware"]
+    vm = scene.call("GET", expand="instanceView").json()
+    assert vm["resources"][0]["id"] == one["id"]
+    view = vm["properties"]["instanceView"]
+    assert view["extensions"][0]["name"] == "antimalware"
+    assert view["vmAgent"]["extensionHandlers"][0]["typeHandlerVersion"] == "1.3"
+
+
+def test_a_seeded_extension_can_be_removed(make_scene: SceneMaker) -> None:
+    scene = make_scene(extensions=[ANTIMALWARE])
+    scene.succeed(scene.call("DELETE", "/extensions/antimalware"))
+    assert scene.call("GET", "/extensions/antimalware").status_code == 404
+    assert scene.call("DELETE", "/extensions/antimalware").status_code == 204
+    assert "resources" not in scene.call("GET").json()
+
+
+def test_no_other_handler_can_be_installed(scene: Scene) -> None:
+    answer = scene.call("PUT", "/extensions/custom", body("Microsoft.Compute", "CustomScriptExtension"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "NotInLocalAzure")
+    assert "Microsoft.Compute.CustomScriptExtension" in answer.json()["error"]["message"]
+    assert scene.call("GET", "/extensions").json() == {"value": []}
+
+
+def test_azure_s_own_refusals_come_first(make_scene: SceneMaker) -> None:
+    scene = make_scene(extensions=[ANTIMALWARE])
+    second = scene.call("PUT", "/extensions/other", body("Microsoft.Azure.Security", "IaaSAntimalware"))
+    assert second.status_code == 400
+    assert second.json()["error"]["innererror"] == {"internalErrorCode": "MultipleExtensionsPerHandlerNotAllowed"}
+    scene.succeed(scene.call("POST", "/deallocate"))
+    off = scene.call("DELETE", "/extensions/antimalware")
+    assert off.json()["error"]["innererror"] == {"internalErrorCode": "CannotModifyExtensionsWhenVMNotRunning"}
