@@ -30,7 +30,8 @@ options:
       - V(started) starts a VM that does not run.
       - V(restarted) restarts Windows. The VM must be running.
       - V(redeployed) moves a running VM to another host, which helps when the host is the trouble.
-      - V(reapplied) makes Azure apply the VM's configuration once more, which helps a VM in a failed provisioning state.
+      - V(reapplied) makes Azure apply the VM's configuration once more, which helps a VM in a failed provisioning
+        state.
       - V(stopped) shuts Windows down; the VM keeps its host and is still billed. A deallocated VM counts as stopped.
       - V(deallocated) shuts Windows down and gives up the host; the VM is not billed.
     type: str
@@ -45,7 +46,8 @@ options:
 requirements:
   - azure-mgmt-compute >= 37
 notes:
-  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read), C(Microsoft.Compute/virtualMachines/instanceView/read),
+  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read),
+    C(Microsoft.Compute/virtualMachines/instanceView/read),
     and C(Microsoft.Compute/virtualMachines/start/action), C(.../restart/action), C(.../redeploy/action),
     C(.../reapply/action), C(.../powerOff/action) or C(.../deallocate/action)."
 seealso:

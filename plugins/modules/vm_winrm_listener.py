@@ -10,7 +10,8 @@ module: vm_winrm_listener
 short_description: Configure the WinRM HTTPS listener inside an Azure Windows VM
 version_added: 0.1.0
 description:
-  - Looks after everything that WinRM over HTTPS needs B(inside) a Windows VM - the HTTPS listener on all addresses, bound
+  - Looks after everything that WinRM over HTTPS needs B(inside) a Windows VM - the HTTPS listener on all addresses,
+    bound
     to one certificate; the WinRM service, running and started with Windows; the session configuration that PowerShell
     remoting needs; Negotiate authentication on, Basic authentication and unencrypted traffic off; the policy
     C(LocalAccountTokenFilterPolicy), without which local administrators other than the built-in one have no rights over
@@ -29,9 +30,11 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - With O(verify=auto), check mode looks from outside only. If the listener does not answer as wanted, it reports that
+      - With O(verify=auto), check mode looks from outside only. If the listener does not answer as wanted, it
+        reports that
         it would make it, even where a look inside would find little or nothing to change.
-      - With O(verify=guest), check mode runs the script that reads, for which a managed Run Command is made and removed.
+      - With O(verify=guest), check mode runs the script that reads, for which a managed Run Command is made and
+        removed.
         Nothing is changed in the VM.
 options:
   state:
@@ -70,7 +73,8 @@ options:
       - V(auto) connects to the listener from where the task runs. If it presents the wanted certificate and offers
         Negotiate and not Basic, the module is done, and nothing is run in the VM.
       - V(guest) always looks inside the VM. It takes about half a minute more.
-      - From outside nobody sees O(remote_addresses), the start type of the service or O(hostname), so use V(guest) after
+      - From outside nobody sees O(remote_addresses), the start type of the service or O(hostname), so use V(guest)
+        after
         a change of one of them.
     type: str
     choices: [auto, guest]
@@ -88,15 +92,18 @@ requirements:
   - azure-mgmt-network >= 30
   - cryptography >= 43
 notes:
-  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read), C(Microsoft.Compute/virtualMachines/instanceView/read),
+  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read),
+    C(Microsoft.Compute/virtualMachines/instanceView/read),
     C(Microsoft.Compute/virtualMachines/runCommands/read), C(.../write) and C(.../delete); for O(verify=auto) without
     O(address), also C(Microsoft.Network/networkInterfaces/read) and C(Microsoft.Network/publicIPAddresses/read)."
   - The VM must be running and its agent ready. An agent that has just started is waited for.
-  - An HTTPS listener on all addresses that somebody else made is replaced if it differs - Windows has room for one only.
+  - An HTTPS listener on all addresses that somebody else made is replaced if it differs - Windows has room for one
+    only.
     It is not put back by O(state=absent).
   - When Windows refuses the new listener, the one that was there is put back.
   - What was changed is noted in the VM's registry, in C(HKLM:\SOFTWARE\azvm.access), until O(state=absent).
-  - Where the session configuration is missing, C(Enable-PSRemoting) makes it, which also makes the default HTTP listener
+  - Where the session configuration is missing, C(Enable-PSRemoting) makes it, which also makes the default HTTP
+    listener
     on port 5985. The security groups of the VM decide whether anybody reaches that.
 seealso:
   - module: azvm.access.winrm_cert_keyvault

@@ -57,7 +57,7 @@ def run_script(
     Raises :class:`NotReady` when the VM or its agent cannot run scripts, :class:`Conflict` with the code
     ``RunCommandRemoved`` when somebody deleted the resource before its output was read, :class:`TimedOut`.
     """
-    tidy_up(azure, vm, deadline=deadline, wait=True)
+    tidy_up(azure, vm, deadline=deadline)
     resource = f"{PREFIX}{name.replace('_', '-')}-{secrets.token_hex(4)}"
     over = False
     try:
@@ -75,14 +75,15 @@ def run_script(
     return run
 
 
-def tidy_up(azure: AzureClients, vm: VirtualMachine, *, deadline: Deadline, wait: bool) -> None:
-    """Delete what interrupted runs left: finished commands with our prefix. A running one is waited for, or let be."""
+def tidy_up(azure: AzureClients, vm: VirtualMachine, *, deadline: Deadline) -> None:
+    """Delete what interrupted runs left: commands with our prefix. One that still runs is waited for.
+
+    Raises :class:`TimedOut` when it does not end.
+    """
     for resource, state in _leftovers(azure, vm):
         if state == "deleting":
             continue
         if state not in ("succeeded", "failed", "canceled"):
-            if not wait:
-                continue
             _wait_for_other(azure, vm, resource, deadline)
         # What can't be tidied up does not stand in the way of what was asked for.
         with contextlib.suppress(AccessError):

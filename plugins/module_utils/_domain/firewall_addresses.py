@@ -123,8 +123,10 @@ def _networks(text: str) -> list[_Network]:
 
 def _canonical(networks: Iterable[_Network], words: Iterable[str]) -> tuple[str, ...]:
     found = list(networks)
-    four = ipaddress.collapse_addresses(network for network in found if isinstance(network, ipaddress.IPv4Network))
-    six = ipaddress.collapse_addresses(network for network in found if isinstance(network, ipaddress.IPv6Network))
+    four = [*ipaddress.collapse_addresses(each for each in found if isinstance(each, ipaddress.IPv4Network))]
+    six = [*ipaddress.collapse_addresses(each for each in found if isinstance(each, ipaddress.IPv6Network))]
+    if any(network.prefixlen == 0 for network in (*four, *six)):
+        return (ANY,)
     return (*[_text(network) for network in four], *[_text(network) for network in six], *sorted(set(words)))
 
 

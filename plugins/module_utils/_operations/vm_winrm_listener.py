@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass
 
 from .._azure import compute, run_commands
-from .._domain.errors import Conflict, InvalidInput, Refused
+from .._domain.errors import Conflict, InvalidInput, Refused, TimedOut
 from .._domain.firewall_addresses import RemoteAddresses, remote_addresses
 from .._domain.listener import FIREWALL_RULE, GuestState, WantedListener
 from .._domain.listener_plan import Changes, Removal, plan_absent, plan_present
@@ -34,6 +35,9 @@ if t.TYPE_CHECKING:
 
 _ROUNDS = 4
 """Starting the service, the change itself, and two more for runs that meet in one VM."""
+
+_TIDY_SECONDS = 60
+"""How long a run that has nothing to do waits for the script of another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +137,7 @@ def _present(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
         )
         if seen is not None:
             if not context.check_mode:
-                # An interrupted run may have left its Run Command, although its script did the work.
-                run_commands.tidy_up(context.azure, vm, deadline=context.deadline, wait=False)
+                _tidy_up(vm, context)
             return Outcome(name="listener", thing=seen, before=seen, after=seen)
     if context.check_mode and (options.verify == "auto" or not options.thumbprint):
         return _unseen(options, vm)
@@ -154,6 +157,12 @@ def _present(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
         after=_compared(after),
         warnings=(*options.remote.warnings, *changes.warnings),
     )
+
+
+def _tidy_up(vm: VirtualMachine, context: Context) -> None:
+    """An interrupted run may have left its Run Command, although its script did the work."""
+    with contextlib.suppress(TimedOut):
+        run_commands.tidy_up(context.azure, vm, deadline=context.deadline.within(_TIDY_SECONDS))
 
 
 def _absent(options: Options, vm: VirtualMachine, context: Context) -> Outcome:

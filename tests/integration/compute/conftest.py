@@ -15,14 +15,13 @@ from importlib.resources import files
 
 import pytest
 import yaml
+from azure.mgmt.keyvault.models import VaultCreateOrUpdateParameters
+from azure.mgmt.network.models import SecurityRule
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from local_azure import control
-from local_azure.home import Home
-from local_azure.testing import Running, running
 
 from ansible_collections.azvm.access.plugins.module_utils._azure import compute
 from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
@@ -35,6 +34,9 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.virtual_machin
     VirtualMachine,
 )
 from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
+from local_azure import control
+from local_azure.home import Home
+from local_azure.testing import Running, running
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,39 +112,43 @@ class Bench:
         vault = self.azure.vaults.vaults.begin_create_or_update(
             GROUP,
             "bench-vault",
-            {
-                "location": "westeurope",
-                "properties": {
-                    "tenantId": self.azure.tenant,
-                    "sku": {"family": "A", "name": "standard"},
-                    "enableRbacAuthorization": True,
-                    "enabledForDeployment": True,
-                },
-            },
+            VaultCreateOrUpdateParameters(
+                {
+                    "location": "westeurope",
+                    "properties": {
+                        "tenantId": self.azure.tenant,
+                        "sku": {"family": "A", "name": "standard"},
+                        "enableRbacAuthorization": True,
+                        "enabledForDeployment": True,
+                    },
+                }
+            ),
         ).result()
-        secret = self.azure.secrets(vault.properties.vault_uri).set_secret("winrm", value)
+        secret = self.azure.secrets(vault.properties.vault_uri or "").set_secret("winrm", value)
         vm = self.vm()
         before = vm.secrets[0].certificates if vm.secrets else ()
         group = VaultSecretGroup(
-            vault_id=vault.id, certificates=(*before, VaultCertificate(url=secret.id or "", store="My"))
+            vault_id=vault.id or "", certificates=(*before, VaultCertificate(url=secret.id or "", store="My"))
         )
         compute.update_secrets(self.azure, vm, (group,), etag=vm.etag, deadline=Deadline(30))
         return thumbprint
 
     def open(self, port: int) -> None:
         """Let the controller through both security groups."""
-        rule = {
-            "properties": {
-                "protocol": "Tcp",
-                "sourcePortRange": "*",
-                "destinationPortRange": str(port),
-                "sourceAddressPrefix": "127.0.0.1",
-                "destinationAddressPrefix": "*",
-                "access": "Allow",
-                "direction": "Inbound",
-                "priority": port % 1000 + 1000,
+        rule = SecurityRule(
+            {
+                "properties": {
+                    "protocol": "Tcp",
+                    "sourcePortRange": "*",
+                    "destinationPortRange": str(port),
+                    "sourceAddressPrefix": "127.0.0.1",
+                    "destinationAddressPrefix": "*",
+                    "access": "Allow",
+                    "direction": "Inbound",
+                    "priority": port % 1000 + 1000,
+                }
             }
-        }
+        )
         for group in ("subnet-nsg", "win1-nsg"):
             rules = self.azure.network.security_rules
             rules.begin_create_or_update(GROUP, group, f"open-{port}", rule).result()

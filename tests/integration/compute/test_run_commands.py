@@ -9,6 +9,7 @@ import threading
 import typing as t
 
 import pytest
+from azure.mgmt.compute.models import VirtualMachineRunCommand
 
 from ansible_collections.azvm.access.plugins.module_utils._azure import compute, run_commands
 from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
@@ -25,6 +26,8 @@ from ansible_collections.azvm.access.plugins.module_utils._guest.winrm_messages 
 
 if t.TYPE_CHECKING:
     from pathlib import Path
+
+    from azure.core.polling import LROPoller
 
     from ansible_collections.azvm.access.tests.integration.compute.conftest import Bench
 
@@ -57,16 +60,13 @@ def commands(bench: Bench) -> list[str]:
     ]
 
 
-def leave(bench: Bench, name: str, *, asynchronous: bool = False) -> t.Any:
+def leave(bench: Bench, name: str) -> LROPoller[VirtualMachineRunCommand]:
     """A Run Command of an interrupted run."""
     return bench.azure.compute.virtual_machine_run_commands.begin_create_or_update(
         GROUP,
         NAME,
         name,
-        {
-            "location": "westeurope",
-            "properties": {"source": {"script": READ.text}, "asyncExecution": asynchronous, "parameters": []},
-        },
+        VirtualMachineRunCommand({"location": "westeurope", "properties": {"source": {"script": READ.text}}}),
     )
 
 
@@ -114,13 +114,6 @@ def test_a_running_leftover_is_waited_for(bench: Bench) -> None:
     order = bench.requests("PUT", "DELETE")
     assert order[0] == "DELETE Microsoft.Compute/virtualMachines/win1/runCommands/azvm-access-left-2"
     assert commands(bench) == []
-
-
-def test_tidying_up_without_waiting_lets_a_running_one_be(bench: Bench, tmp_path: Path) -> None:
-    bench.use(tmp_path, run_command_seconds=NEVER)
-    leave(bench, "azvm-access-left-3")
-    run_commands.tidy_up(bench.azure, bench.vm(), deadline=Deadline(10), wait=False)
-    assert commands(bench) == ["azvm-access-left-3"]
 
 
 def test_the_wait_for_another_run_has_an_end(bench: Bench, tmp_path: Path) -> None:
@@ -193,6 +186,13 @@ def test_output_taken_away_by_somebody_else_is_told_apart(bench: Bench) -> None:
     assert caught.value.code == "RunCommandRemoved"
 
 
+def test_a_script_that_azure_ended_is_told_apart(bench: Bench, tmp_path: Path) -> None:
+    bench.use(tmp_path, run_command_seconds=NEVER)
+    result = run(bench)
+    assert result.state is ExecutionState.TIMED_OUT
+    assert commands(bench) == []
+
+
 @pytest.mark.parametrize(("interruptible", "deletes"), [(True, 1), (False, 0)])
 def test_a_time_out_cuts_only_what_may_be_cut(
     bench: Bench, tmp_path: Path, *, interruptible: bool, deletes: int
@@ -200,6 +200,6 @@ def test_a_time_out_cuts_only_what_may_be_cut(
     bench.use(tmp_path, run_command_seconds=NEVER)
     bench.mark()
     with pytest.raises(TimedOut) as caught:
-        run(bench, interruptible=interruptible, seconds=0.8)
+        run(bench, interruptible=interruptible, seconds=0.4)
     assert "a-script" in caught.value.message
     assert len(bench.requests("DELETE")) == deletes

@@ -30,10 +30,10 @@ if t.TYPE_CHECKING:
 
 
 def run(bench: Bench, state: str, *, confirm: bool = True, check_mode: bool = False, seconds: float = 60) -> Outcome:
+    bench.mark()
     wanted = Options.from_parameters(
         {"resource_group": "access-demo", "vm_name": "win1", "state": state, "confirm": confirm}
     )
-    bench.mark()
     return vm_power.run(wanted, bench.context(check_mode=check_mode, seconds=seconds))
 
 

@@ -128,5 +128,10 @@ class Home:
 
     def forget_server(self) -> None:
         """Remove what is only good while the server lives: contact and credentials. Journal and log stay."""
-        for path in (self._contact, self.env, *self.principals.glob("*.sh")):
+        self._contact.unlink(missing_ok=True)
+        self.forget_credentials()
+
+    def forget_credentials(self) -> None:
+        """Remove the environment files."""
+        for path in (self.env, *self.principals.glob("*.sh")):
             path.unlink(missing_ok=True)

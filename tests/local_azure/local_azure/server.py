@@ -177,6 +177,7 @@ class Server:
         return self.azure.vaults.exists(host)
 
     def _write_environment(self) -> None:
+        self.home.forget_credentials()
         for principal in self.azure.authorization.principals.values():
             secret = self.azure.identity.secret_of(principal.client_id)
             variables = self._environment(principal.client_id, secret)

@@ -161,8 +161,7 @@ FAULT = (
         (FAULT.format("Kein passendes Zertifikat."), "CertificateRefused"),
         ("The certificate CN and the hostname that were provided do not match.", "CertificateRefused"),
         (
-            "The CertificateThumbprint property must be empty when the SSL configuration will be shared with another"
-            " service.",
+            "The CertificateThumbprint property must be empty when the SSL configuration will be shared with it.",
             "SslBindingShared",
         ),
         ("Something else.", "ListenerRefused"),

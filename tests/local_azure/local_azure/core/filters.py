@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from .errors import AzureError
 
@@ -14,25 +15,22 @@ _CLAUSE = re.compile(
 )
 
 
-def parse(text: str | None) -> dict[str, str]:
+def parse(text: str | None, known: Collection[str]) -> dict[str, str]:
     """`name eq 'value'` and `function('argument')`, joined by `and`, as lower-case names and values.
 
-    A function stands under its name with `()`: `{"atscope()": ""}`. Raises 400 for anything else.
+    A function stands under its name with `()`: `{"atscope()": ""}`. Raises 400 for anything else, and for names that
+    are not among `known` (lower case): a filter that is not understood must not be left out.
     """
     found: dict[str, str] = {}
-    if not text:
-        return found
-    for clause in re.split(r"\s+and\s+", text, flags=re.IGNORECASE):
+    for clause in re.split(r"\s+and\s+", text, flags=re.IGNORECASE) if text else []:
         match = _CLAUSE.fullmatch(clause)
-        if match is None:
+        name = "" if match is None else match["name"] or match["call"] + "()"
+        if match is None or name.lower() not in known:
             raise AzureError(
                 400,
                 "InvalidFilterInQueryString",
                 f"Invalid $filter '{text}' specified in the query string.",
                 gateway=True,
             )
-        if match["call"]:
-            found[match["call"].lower() + "()"] = match["args"].strip("'")
-        else:
-            found[match["name"].lower()] = match["value"].replace("''", "'")
+        found[name.lower()] = match["args"].strip("'") if match["call"] else match["value"].replace("''", "'")
     return found

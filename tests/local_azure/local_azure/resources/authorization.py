@@ -75,7 +75,7 @@ def _scope(call: Call) -> str:
 def _list(call: Call) -> Answer:
     """At, above and below the scope; `atScope()` leaves out what is below."""
     scope = _scope(call).rstrip("/").lower()
-    asked = filters.parse(call.query.get("$filter"))
+    asked = filters.parse(call.query.get("$filter"), {"principalid", "assignedto()", "atscope()"})
     principal = asked.get("principalid", asked.get("assignedto()"))
     value = []
     for one in call.azure.authorization.assignments.values():
@@ -188,7 +188,7 @@ def _permission(role: Role) -> Json:
 
 
 def _definitions(call: Call) -> Answer:
-    wanted = filters.parse(call.query.get("$filter")).get("rolename")
+    wanted = filters.parse(call.query.get("$filter"), {"rolename", "atscope()"}).get("rolename")
     roles = [role for role in BUILT_IN if wanted is None or role.name.lower() == wanted.lower()]
     return Answer(status=200, body={"value": [_role_document(call, role) for role in roles]})
 

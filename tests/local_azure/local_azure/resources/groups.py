@@ -23,6 +23,8 @@ _GROUP = _GROUPS + "/{group}"
 _RIGHT = "Microsoft.Resources/subscriptions/resourceGroups/"
 _NAME = re.compile(r"[-\w._()]{0,89}[-\w_()]")
 _DELETE_SECONDS = 60.0
+_TAG_FILTERS = {"tagname", "tagvalue"}
+_RESOURCE_FILTERS = {*_TAG_FILTERS, "resourcetype", "name", "resourcegroup", "location"}
 
 
 def register(arm: Arm) -> None:
@@ -58,13 +60,11 @@ def document(group: Resource) -> Json:
 
 def _list(call: Call) -> Answer:
     groups = call.azure.store.list(GROUP_TYPE, subscription=call.id.subscription)
-    asked = filters.parse(call.query.get("$filter"))
-    if "tagname" in asked:
-        groups = [one for one in groups if asked["tagname"] in (one.tags or {})]
-        if "tagvalue" in asked:
-            groups = [one for one in groups if (one.tags or {})[asked["tagname"]] == asked["tagvalue"]]
+    asked = filters.parse(call.query.get("$filter"), _TAG_FILTERS)
     allows = call.azure.authorization.allows
-    value = [document(one) for one in groups if allows(call.principal, _RIGHT + "read", str(one.id))]
+    value = [
+        document(one) for one in groups if _has_tag(one, asked) and allows(call.principal, _RIGHT + "read", str(one.id))
+    ]
     return Answer(status=200, body={"value": value})
 
 
@@ -127,7 +127,7 @@ def _resources(call: Call) -> Answer:
     """Top-level resources and nested ones with a region of their own, as far as the caller may read them."""
     if call.id.group is not None:
         call.azure.store.require(call.id)
-    asked = filters.parse(call.query.get("$filter"))
+    asked = filters.parse(call.query.get("$filter"), _RESOURCE_FILTERS)
     allows = call.azure.authorization.allows
     value = [
         one.summary()
@@ -137,9 +137,19 @@ def _resources(call: Call) -> Answer:
         and (len(one.id.types) == 1 or one.location is not None)
         and asked.get("resourcetype", one.id.type).lower() == one.id.type.lower()
         and asked.get("name", one.id.name).lower() == one.id.name.lower()
+        and asked.get("resourcegroup", one.id.group).lower() == one.id.group.lower()
+        and asked.get("location", one.location or "").lower() == (one.location or "").lower()
+        and _has_tag(one, asked)
         and allows(call.principal, one.id.type + "/read", str(one.id))
     ]
     return Answer(status=200, body={"value": value})
+
+
+def _has_tag(resource: Resource, asked: dict[str, str]) -> bool:
+    tags = resource.tags or {}
+    if "tagname" not in asked:
+        return True
+    return asked["tagname"] in tags and asked.get("tagvalue", tags[asked["tagname"]]) == tags[asked["tagname"]]
 
 
 def _location(body: Json) -> str:

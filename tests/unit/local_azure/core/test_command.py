@@ -378,10 +378,14 @@ class TestDriving:
         owners = [one for one in server.state()["assignments"] if one["role"] == "Owner"]
         assert [one["scope"] for one in owners] == [scope]
 
-    def test_another_scenario_and_back(self, server: Running) -> None:
+    def test_another_scenario_and_back(self, server: Running, tmp_path: Path) -> None:
         assert "fleet" in server.command("scenario", "fleet", "--count", "3").stdout
         guests = server.state()["guests"]
         assert [id.rpartition("/")[2] for id in guests] == ["win1", "win2", "win3"]
+        scenario = tmp_path / "mine.yml"
+        scenario.write_text("principals: [{name: default}, {name: helper}]")
+        server.command("scenario", str(scenario))
+        assert {file.stem for file in (server.dir / "principals").iterdir()} == {"default", "helper"}
         server.command("scenario", "windows-vm")
         (only,) = server.state()["guests"]
         assert only.endswith("/access-demo/providers/Microsoft.Compute/virtualMachines/win1")

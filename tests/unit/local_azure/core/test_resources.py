@@ -90,6 +90,12 @@ def test_resources_of_a_group_and_filters() -> None:
         "subnet-nsg",
         "win1-nsg",
     }
+    everywhere = f"{local.subscription}/resources"
+    mine = local.client.get(everywhere, params={**VERSION, "$filter": "resourceGroup eq 'ACCESS-demo'"}).json()["value"]
+    assert {one["name"] for one in mine} == names()
+    assert names(**{"$filter": "tagName eq 'none'"}) == set()
+    unknown = local.client.get(path, params={**VERSION, "$filter": "colour eq 'blue'"})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (400, "InvalidFilterInQueryString")
     refused = local.client.get(path, params={**VERSION, "$filter": "anything goes"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "InvalidFilterInQueryString")
 
