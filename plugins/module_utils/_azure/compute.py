@@ -130,16 +130,20 @@ def _virtual_machine(vm: models.VirtualMachine) -> VirtualMachine:
         secrets=tuple(_group(group) for group in (profile.secrets if profile else None) or []),
         network_interfaces=_network_interfaces(properties.network_profile),
         etag=vm.etag,
+        failure=_status(view, "provisioningstate/failed"),
         tags=tuple(sorted((vm.tags or {}).items())),
     )
 
 
 def _power_state(view: models.VirtualMachineInstanceView | None) -> PowerState:
-    for status in (view.statuses if view else None) or []:
-        group, _slash, word = (status.code or "").partition("/")
-        if group.lower() == "powerstate":
-            return next((state for state in PowerState if state.value == word.lower()), PowerState.UNKNOWN)
-    return PowerState.UNKNOWN
+    word = _status(view, "powerstate").lower()
+    return next((state for state in PowerState if state.value == word), PowerState.UNKNOWN)
+
+
+def _status(view: models.VirtualMachineInstanceView | None, kind: str) -> str:
+    """What follows ``kind`` in the instance view's status codes ("PowerState/running"); "" when none begins with it."""
+    codes = (status.code or "" for status in (view.statuses if view else None) or [])
+    return next((code[len(kind) + 1 :] for code in codes if code.lower().startswith(f"{kind}/")), "")
 
 
 def _agent(profile: models.OSProfile | None, view: models.VirtualMachineInstanceView | None) -> tuple[AgentState, str]:

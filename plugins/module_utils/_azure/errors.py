@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import typing as t
 
 from .._domain.errors import AccessError, Busy, Conflict, Denied, NotFound, Refused, SignInFailed, Unavailable
@@ -26,6 +27,8 @@ BUSY_CODES = frozenset(
         "RetryableErrorDueToAnotherOperation",
         "ReferencedResourceNotProvisioned",
         "ConflictingConcurrentWriteNotAllowed",
+        "ObjectIsBeingRecovered",
+        "ObjectIsBeingDeleted",
     }
 )
 
@@ -34,15 +37,18 @@ _CHECK_SUBSCRIPTION = "Check subscription_id, and that the credentials belong to
 _HINTS = {
     "AuthorizationFailed": "Ask for a role that contains the action named above;"
     " a role granted moments ago takes a few minutes to act.",
+    "LinkedAuthorizationFailed": "Ask for a role that contains the action named above on the linked resource;"
+    " Contributor and Key Vault Contributor hold it for a key vault.",
     "ResourceGroupNotFound": "Check resource_group and subscription_id; 'az group list -o table' shows what there is.",
     "SubscriptionNotFound": _CHECK_SUBSCRIPTION,
     "InvalidSubscriptionId": _CHECK_SUBSCRIPTION,
     "ResourceNotFound": "Check the name, the resource group and the subscription.",
     "ForbiddenByFirewall": "The vault's firewall does not let this controller in:"
     " add its address to the vault's network rules.",
+    "ForbiddenByConnection": "The vault takes no public connections: run where its private endpoint is reached.",
     "ForbiddenByRbac": "Assign 'Key Vault Secrets Officer' on the vault to the caller;"
     " an assignment takes a few minutes to act.",
-    "ForbiddenByPolicy": "Add an access policy with the secret permissions get, list and set for the caller.",
+    "ForbiddenByPolicy": "Add an access policy for the caller (secrets: get, list, set, delete, recover).",
     "AccessDenied": "The vault does not admit the caller: check its access policies or role assignments.",
     "ScopeLocked": "A management lock protects the resource: remove it, or run where it does not apply.",
     "RequestDisallowedByPolicy": "An Azure Policy of the organisation refuses this; the message names it.",
@@ -81,6 +87,14 @@ def access_error(error: AzureError, doing: str) -> AccessError:
     if isinstance(error, HttpResponseError) and error.response is not None:
         return _from_response(error, doing)
     text = _first_line(str(error))
+    # azure-identity's word for a vault whose challenge names another directory than the one signed in to.
+    tenant = re.search(r"not configured to acquire tokens for tenant ([0-9a-fA-F-]{36})", text)
+    if tenant:
+        return SignInFailed(
+            code="OtherTenant",
+            message=f"Could not {doing}: it belongs to the tenant {tenant[1]}, the credentials to another one.",
+            hint="Use credentials of that tenant, or another resource.",
+        )
     if isinstance(error, (ClientAuthenticationError,)) or type(error).__name__ == "CredentialUnavailableError":
         return SignInFailed(
             code=_sign_in_code(text),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._domain.errors import NotFound, Refused
+from .._domain.errors import Denied, NotFound, Refused
 from .._domain.resource_id import ResourceId
 from .._domain.vaults import Vault
 from .errors import translated
@@ -35,20 +35,22 @@ def find(azure: AzureClients, resource_group: str, name: str) -> Vault | None:
 
 
 def find_deleted(azure: AzureClients, name: str, location: str) -> ResourceId | None:
-    """The id that a soft-deleted vault had, when the subscription holds one of that name in that region."""
+    """The id that a soft-deleted vault had, when the subscription holds one of that name in that region.
+
+    ``None`` also for callers who may not ask: deleted vaults are read in the subscription, and rights may end at a group.
+    """
     try:
         return _read_deleted(azure, name, location)
-    except NotFound:
+    except (NotFound, Denied):
         return None
 
 
-@translated("list the key vaults of the subscription")
 def find_anywhere(azure: AzureClients, name: str) -> Vault | None:
-    """The vault of that name in any group of the subscription."""
-    found = (
-        vault for vault in azure.vaults.vaults.list_by_subscription() if (vault.name or "").lower() == name.lower()
-    )
-    return next(map(_vault, found), None)
+    """The vault of that name in any group of the subscription; ``None`` also for callers who may not list them."""
+    try:
+        return next((vault for vault in _all(azure) if vault.id.name.lower() == name.lower()), None)
+    except Denied:
+        return None
 
 
 def create(
@@ -106,6 +108,11 @@ def _tenant_of_subscription(azure: AzureClients) -> str:
     if not tenant:
         raise Refused(code="TenantUnknown", message="Azure does not name the tenant of the subscription.")
     return str(tenant)
+
+
+@translated("list the key vaults of the subscription")
+def _all(azure: AzureClients) -> list[Vault]:
+    return [_vault(each) for each in azure.vaults.vaults.list_by_subscription()]
 
 
 @translated("read the key vault {name}")

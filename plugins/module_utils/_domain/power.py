@@ -21,9 +21,9 @@ PowerAction = t.Literal["start", "restart", "redeploy", "reapply", "deallocate",
 class Wanted:
     """One value of the module's option ``state``.
 
-    ``result`` is the power state it ends in, None for the one the VM has. ``satisfied_by`` are the states in which there
-    is nothing to do. ``repeats`` marks what is done each time. ``needs_running``: Azure refuses it otherwise. ``loss``
-    says what people lose by it; it has to be confirmed.
+    ``result`` is the power state it ends in, None for the one the VM has. ``satisfied_by`` are the states in which
+    there is nothing to do. ``repeats`` marks what is done each time. ``needs_running``: Azure refuses it otherwise.
+    ``loss`` says what people lose by it; it has to be confirmed.
     """
 
     action: PowerAction

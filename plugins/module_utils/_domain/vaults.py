@@ -72,7 +72,7 @@ def require_region(vault: Vault, location: str, *, vm: str) -> None:
             code="VaultInOtherRegion",
             message=f"The key vault {vault.id.name} is in {vault.location}, the {vm} in {location};"
             " a VM takes certificates only from a vault of its own region.",
-            hint="Name another vault with vault_name, or leave vault_name out to have one made.",
+            hint=f"Name a vault of {location} with vault_name; it is made when there is none.",
         )
 
 

@@ -69,6 +69,7 @@ class VirtualMachine:
     """``secrets`` is ``osProfile.secrets`` in Azure's order; ``etag`` is None where the service does not give one.
 
     ``agent_message`` is the agent's own status text. ``computer_name`` is what Windows calls itself, when Azure knows.
+    ``failure`` is the error code of the last update when that failed, else empty.
     """
 
     id: ResourceId
@@ -83,6 +84,7 @@ class VirtualMachine:
     secrets: tuple[VaultSecretGroup, ...]
     network_interfaces: tuple[NetworkInterfaceReference, ...]
     etag: str | None
+    failure: str = ""
     tags: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -22,7 +22,7 @@ AGENT_SECONDS = 600
 
 
 def ready_for_scripts(vm: VirtualMachine, target: VmTarget, context: Context) -> VirtualMachine:
-    """The VM once scripts can run in it. Raises :class:`NotReady` when it is stopped, not Windows, or its agent is mute."""
+    """The VM once scripts can run in it. Raises :class:`NotReady` for one that is off, not Windows or without agent."""
     require_windows(vm)
     require_running(vm)
     vm = compute.wait_for_agent(context.azure, vm, target, deadline=context.deadline.within(AGENT_SECONDS))

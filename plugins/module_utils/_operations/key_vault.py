@@ -11,15 +11,22 @@ from dataclasses import dataclass, replace
 from .._azure import vaults
 from .._domain.errors import Conflict, NotFound
 from .._domain.resource_id import ResourceId
-from .._domain.vaults import Vault
+from .._domain.vaults import Vault, require_region
 
 if t.TYPE_CHECKING:
     from .context import Context
 
 
+# What a new vault meets when a soft-deleted one of the subscription has its name.
+_NAME_DELETED = "ConflictError"
+
+
 @dataclass(frozen=True, kw_only=True)
 class WantedVault:
-    """Which vault, where, and what may be done to have it. ``location`` is the region of the VM it serves."""
+    """Which vault, where, and what may be done to have it.
+
+    ``location`` is the region of the VM it serves, ``used_by`` what that VM is called in messages.
+    """
 
     name: str
     resource_group: str
@@ -28,6 +35,7 @@ class WantedVault:
     may_create: bool
     may_recover: bool
     for_deployment: bool
+    used_by: str
 
 
 def settled_vault(wanted: WantedVault, found: Vault | None, context: Context) -> Vault:
@@ -57,19 +65,24 @@ def _made(wanted: WantedVault, context: Context) -> Vault:
     if context.check_mode:
         return _predicted(wanted, context)
     try:
-        vault = vaults.create(
-            context.azure,
-            wanted.resource_group,
-            wanted.name,
-            location=wanted.location,
-            sku=wanted.sku,
-            recover=deleted is not None,
-            deadline=context.deadline,
-        )
+        vault = _created(wanted, context, recover=deleted is not None)
     except Conflict as error:
-        vault = _made_meanwhile(wanted, context, error)
+        vault = _after_conflict(wanted, context, error)
+    require_region(vault, wanted.location, vm=wanted.used_by)
     # A recovered vault has the switches it had when it was deleted.
     return settled_vault(wanted, vault, context)
+
+
+def _created(wanted: WantedVault, context: Context, *, recover: bool) -> Vault:
+    return vaults.create(
+        context.azure,
+        wanted.resource_group,
+        wanted.name,
+        location=wanted.location,
+        sku=wanted.sku,
+        recover=recover,
+        deadline=context.deadline,
+    )
 
 
 def _check_recoverable(wanted: WantedVault, deleted: ResourceId) -> None:
@@ -90,11 +103,13 @@ def _check_recoverable(wanted: WantedVault, deleted: ResourceId) -> None:
         )
 
 
-def _made_meanwhile(wanted: WantedVault, context: Context, error: Conflict) -> Vault:
-    """Another run may have been faster by a moment; otherwise the name is somebody else's."""
+def _after_conflict(wanted: WantedVault, context: Context, error: Conflict) -> Vault:
+    """Another run may have been faster by a moment; otherwise a deleted vault or somebody else has the name."""
     vault = vaults.find(context.azure, wanted.resource_group, wanted.name)
     if vault:
         return vault
+    if error.code == _NAME_DELETED:
+        return _recovered_unseen(wanted, context, error)
     elsewhere = vaults.find_anywhere(context.azure, wanted.name)
     hint = (
         f"It is in resource group {elsewhere.id.resource_group}: set vault_resource_group to that."
@@ -102,6 +117,22 @@ def _made_meanwhile(wanted: WantedVault, context: Context, error: Conflict) -> V
         else "Vault names are shared by all of Azure: choose another vault_name."
     )
     raise Conflict(code=error.code, message=error.message, hint=hint, details=error.details) from error
+
+
+def _recovered_unseen(wanted: WantedVault, context: Context, error: Conflict) -> Vault:
+    """Recover a deleted vault that could not be looked at: the caller's rights may end at the resource group."""
+    refused = Conflict(
+        code="VaultIsDeleted",
+        message=f"A deleted key vault {wanted.name} still holds the name.",
+        hint="Choose another vault_name, or have it recovered by somebody who may see the subscription's deleted vaults"
+        " (recover_deleted: true brings back only one of this resource group and region).",
+    )
+    if not wanted.may_recover:
+        raise refused from error
+    try:
+        return _created(wanted, context, recover=True)
+    except (Conflict, NotFound) as gone:
+        raise refused from gone
 
 
 def _predicted(wanted: WantedVault, context: Context) -> Vault:

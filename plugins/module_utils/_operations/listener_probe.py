@@ -39,7 +39,7 @@ def seen_from_here(
     host = address or _address(vm, network_interface, context)
     if host is None:
         return None
-    # Without a host name the name to check is one that the certificate carries: who it is was settled by the thumbprint.
+    # Without a host name, one that the certificate carries is checked: the thumbprint has settled who it is.
     probe = _probe(host, port=port, thumbprint=thumbprint, server_name=hostname, context=context)
     if hostname is None and probe["cause"] == Cause.CERTIFICATE_NAME_MISMATCH.value:
         names = probe["tls"]["certificate"]["dns_names"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -248,6 +249,37 @@ def test_a_run_command_removed_by_another_run_is_run_again(bench: Bench) -> None
     made = run(bench, options(thumbprint))
     assert made.changed
     assert made.thing["thumbprint"] == thumbprint
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_two_runs_at_the_same_moment_both_end_well(bench: Bench, *, same: bool) -> None:
+    thumbprint = bench.install("win1")
+    others = thumbprint if same else bench.install("win1")
+    wishes = [options(thumbprint, verify="guest"), options(others, verify="guest")]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        contexts = [bench.context(), bench.context()]
+        outcomes = list(pool.map(vm_winrm_listener.run, wishes, contexts))
+    assert {outcome.thing["thumbprint"] for outcome in outcomes} <= {thumbprint, others}
+    # Whatever the order was: each of them can be had afterwards, and all of it can be taken back.
+    assert run(bench, wishes[0]).thing["thumbprint"] == thumbprint
+    gone = run(bench, options(None, state="absent"))
+    assert gone.warnings == ()
+    assert gone.thing["present"] is False
+    found = bench.azure.compute.virtual_machine_run_commands.list_by_virtual_machine("access-demo", "win1")
+    states = {command.properties.provisioning_state for command in found if command.properties}
+    assert states <= {"Deleting"}
+
+
+def test_an_interrupted_change_is_completed(bench: Bench) -> None:
+    thumbprint = bench.install("win1")
+    bench.fault(action="reset-after", method="PUT", path="listener-apply")
+    with pytest.raises(AccessError):
+        run(bench, options(thumbprint), seconds=5)
+    bench.ask("fault/clear")
+    again = run(bench, options(thumbprint, verify="guest"))
+    assert again.thing["thumbprint"] == thumbprint
+    gone = run(bench, options(None, state="absent"))
+    assert (gone.thing["present"], gone.thing["firewall"]) == (False, None)
 
 
 def test_no_right_to_run_scripts_is_said(bench: Bench) -> None:
