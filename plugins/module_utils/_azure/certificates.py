@@ -9,7 +9,7 @@ import hashlib
 import typing as t
 
 from .._domain.certificates import StoredVersion, names_tags, thumbprint_tags, utc
-from .._domain.errors import NotFound, Refused
+from .._domain.errors import Denied, NotFound, Refused, TimedOut
 from .errors import translated
 from .libraries import needs
 
@@ -32,6 +32,7 @@ class VaultIssuer:
     def __init__(self, azure: AzureClients, vault: Vault) -> None:
         self._client: CertificateClient = azure.certificates(vault.uri)
         self._poll_interval = azure.poll_interval
+        self._short_interval = min(2.0, azure.poll_interval)
 
     def current(self, certificate: str) -> StoredVersion | None:
         """The current version; ``None`` when there is no such certificate."""
@@ -54,6 +55,12 @@ class VaultIssuer:
             _polling_interval=self._poll_interval,
         )
         poller.wait(deadline.remaining)
+        if not poller.done():
+            raise TimedOut(
+                waiting_for=f"the key vault to make the certificate {certificate}",
+                seconds=deadline.seconds,
+                last_seen=str(poller.status()),
+            )
         made = poller.result()
         if not isinstance(made, KeyVaultCertificate):
             # The SDK hands back the pending operation instead of raising when the vault gave up.
@@ -64,12 +71,24 @@ class VaultIssuer:
             )
         return _stored(made)
 
+    def deleted(self, certificate: str) -> StoredVersion | None:
+        """The current version of a soft-deleted certificate; ``None`` without one, or when the caller may not know."""
+        try:
+            return self._deleted(certificate)
+        except (NotFound, Denied):
+            return None
+
     @translated("recover the deleted certificate {certificate}")
     def recover(self, certificate: str, *, deadline: Deadline) -> None:
-        """Bring a soft-deleted certificate back with its key and secret."""
-        poller = self._client.begin_recover_deleted_certificate(certificate)
+        """Bring the soft-deleted certificate back with its key and secret, and wait until it can be read."""
+        poller = self._client.begin_recover_deleted_certificate(certificate, _polling_interval=self._short_interval)
         poller.wait(deadline.remaining)
-        poller.result()
+        if not poller.done():
+            raise TimedOut(
+                waiting_for=f"the deleted certificate {certificate} to come back",
+                seconds=deadline.seconds,
+                last_seen="not there yet",
+            )
 
     @translated("delete the certificate {certificate}")
     def delete(self, certificate: str, *, deadline: Deadline) -> bool:
@@ -77,10 +96,15 @@ class VaultIssuer:
         with needs("azure-core"):
             from azure.core.exceptions import ResourceNotFoundError
         try:
-            self._client.begin_delete_certificate(certificate).wait(deadline.remaining)
+            poller = self._client.begin_delete_certificate(certificate, _polling_interval=self._short_interval)
         except ResourceNotFoundError:
             return False
+        poller.wait(deadline.remaining)
         return True
+
+    @translated("look for a deleted certificate {certificate}")
+    def _deleted(self, certificate: str) -> StoredVersion:
+        return _stored(self._client.get_deleted_certificate(certificate))
 
     @translated("read the certificate {certificate}")
     def _read(self, certificate: str) -> StoredVersion:

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 
+from .._domain.deadline import Deadline
 from .._domain.errors import InvalidInput
 from .credentials import SignIn
 from .libraries import needs
+from .transport import bounded_transport
 
 if t.TYPE_CHECKING:
     from azure.core import AzureClouds
@@ -27,12 +30,14 @@ if t.TYPE_CHECKING:
 
 USER_AGENT = "azvm.access"
 
+_RETRIES = {"retry_total": 6, "retry_connect": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 15}
+
 
 class AzureClients:
     """Lazy clients for one subscription.
 
     ``subscription`` overrides the one of the sign-in (an id in the task names its own). ``poll_interval`` is the pause
-    in seconds between polls where Azure names none; ``timeout`` bounds the retries of a single request.
+    in seconds between polls where Azure names none. ``timeout`` seconds from now on, nothing more is sent or waited for.
     """
 
     def __init__(
@@ -49,14 +54,9 @@ class AzureClients:
             "user_agent": USER_AGENT,
             "raw_response_hook": self._note_time,
             "polling_interval": poll_interval,
-            "connection_timeout": 10,
-            "read_timeout": 60,
-            "retry_total": 6,
-            "retry_connect": 2,
-            "retry_backoff_factor": 0.4,
-            "retry_backoff_max": 15,
-            "timeout": timeout,
+            **_RETRIES,
         }
+        self._deadline = Deadline(timeout)
         self._azure_time: datetime | None = None
 
     @cached_property
@@ -137,7 +137,7 @@ class AzureClients:
 
     @cached_property
     def _credential(self) -> TokenCredential:
-        return self.sign_in.credential()
+        return self.sign_in.credential(transport=self._transport, **_RETRIES)
 
     @cached_property
     def _cloud(self) -> AzureClouds:
@@ -147,20 +147,19 @@ class AzureClients:
 
     @cached_property
     def _transport(self) -> RequestsTransport:
-        with needs("azure-core"):
-            from azure.core.pipeline.transport import RequestsTransport
-        return RequestsTransport(connection_timeout=10, read_timeout=60)
+        # One for all: clients of Azure Resource Manager talk to one host, and a shared pool saves their TLS handshakes.
+        return bounded_transport(self._deadline)
 
     @property
     def _arm_options(self) -> dict[str, t.Any]:
-        # All clients of Azure Resource Manager talk to one host: one pool saves two TLS handshakes.
         return {**self._options, "transport": self._transport}
 
     @property
     def _vault_options(self) -> dict[str, t.Any]:
-        return {key: value for key, value in self._options.items() if key != "polling_interval"}
+        return {key: value for key, value in self._arm_options.items() if key != "polling_interval"}
 
     def _note_time(self, response: PipelineResponse[t.Any, t.Any]) -> None:
         date = response.http_response.headers.get("Date")
         if date:
-            self._azure_time = parsedate_to_datetime(date).astimezone(timezone.utc)
+            with contextlib.suppress(ValueError):  # a proxy may write what it likes
+                self._azure_time = parsedate_to_datetime(date).astimezone(timezone.utc)

@@ -9,7 +9,7 @@ import typing as t
 from datetime import datetime, timezone
 
 from .._domain.certificates import StoredVersion, utc
-from .._domain.errors import Conflict, NotFound
+from .._domain.errors import Conflict, Denied, NotFound
 from .errors import translated
 from .libraries import needs
 
@@ -37,8 +37,11 @@ class SecretChannel(t.Protocol):
     ) -> StoredVersion:
         """A new version. Raises :class:`Conflict` with code ObjectIsDeletedButRecoverable for a soft-deleted name."""
 
+    def deleted(self, secret: str) -> StoredVersion | None:
+        """The current version of a soft-deleted secret; ``None`` when there is none, or the caller may not know."""
+
     def recover(self, secret: str, *, deadline: Deadline) -> None:
-        """Bring a soft-deleted secret back with all its versions."""
+        """Bring the soft-deleted secret back with all its versions, and wait until they can be listed."""
 
     def delete(self, secret: str, *, deadline: Deadline) -> bool:
         """Soft-delete the secret; False when there is none."""
@@ -51,6 +54,7 @@ class DataPlane:
 
     def __init__(self, azure: AzureClients, vault: Vault) -> None:
         self._client: SecretClient = azure.secrets(vault.uri)
+        self._poll_interval = azure.poll_interval
 
     @translated("list the versions of the secret {secret}")
     def versions(self, secret: str) -> list[StoredVersion]:
@@ -64,27 +68,44 @@ class DataPlane:
         written = self._client.set_secret(secret, value, tags=tags, not_before=not_before, expires_on=not_after)
         return _listed(written.properties)
 
-    @translated("recover the deleted secret {secret}")
+    def deleted(self, secret: str) -> StoredVersion | None:
+        try:
+            return self._deleted(secret)
+        except (NotFound, Denied):
+            return None
+
     def recover(self, secret: str, *, deadline: Deadline) -> None:
-        poller = self._client.begin_recover_deleted_secret(secret)
-        poller.wait(deadline.remaining)
-        poller.result()
+        self._begin_recover(secret)
+        # Not the SDK's own wait: it asks for the secret with its value until that is there.
+        while not self.versions(secret):
+            deadline.pause(
+                self._poll_interval, waiting_for=f"the deleted secret {secret} to come back", last_seen="not listed yet"
+            )
 
     @translated("delete the secret {secret}")
     def delete(self, secret: str, *, deadline: Deadline) -> bool:
         with needs("azure-core"):
             from azure.core.exceptions import ResourceNotFoundError
         try:
-            self._client.begin_delete_secret(secret).wait(deadline.remaining)
+            poller = self._client.begin_delete_secret(secret, _polling_interval=min(2.0, self._poll_interval))
         except ResourceNotFoundError:
             return False
+        poller.wait(deadline.remaining)
         return True
+
+    @translated("look for a deleted secret {secret}")
+    def _deleted(self, secret: str) -> StoredVersion:
+        return _listed(self._client.get_deleted_secret(secret).properties)
+
+    @translated("recover the deleted secret {secret}")
+    def _begin_recover(self, secret: str) -> None:
+        self._client.begin_recover_deleted_secret(secret)
 
 
 class ResourceManager:
     """``vaults/secrets`` of Azure Resource Manager: needs Contributor only and passes the vault's firewall.
 
-    It knows the current version, can't recover a deleted secret and can't delete one.
+    It knows the current version and can't see, recover or delete a deleted secret.
     """
 
     name = "resource_manager"
@@ -110,7 +131,10 @@ class ResourceManager:
             {"tags": tags, "properties": {"value": value, "attributes": attributes}},
         )
         vault = self._vault.id
-        return _managed(self._azure.vaults.secrets.create_or_update(vault.resource_group, vault.name, secret, body))
+        return _from_manager(self._azure.vaults.secrets.create_or_update(vault.resource_group, vault.name, secret, body))
+
+    def deleted(self, secret: str) -> StoredVersion | None:
+        return None
 
     def recover(self, secret: str, *, deadline: Deadline) -> None:
         raise Conflict(
@@ -131,7 +155,7 @@ class ResourceManager:
     @translated("read the secret {secret} through Resource Manager")
     def _current(self, secret: str) -> StoredVersion:
         vault = self._vault.id
-        return _managed(self._azure.vaults.secrets.get(vault.resource_group, vault.name, secret))
+        return _from_manager(self._azure.vaults.secrets.get(vault.resource_group, vault.name, secret))
 
 
 def _listed(properties: SecretProperties) -> StoredVersion:
@@ -142,10 +166,11 @@ def _listed(properties: SecretProperties) -> StoredVersion:
         not_before=utc(properties.not_before) if properties.not_before else None,
         not_after=utc(properties.expires_on) if properties.expires_on else None,
         tags=properties.tags or {},
+        made_by_vault=bool(properties.managed),
     )
 
 
-def _managed(found: models.Secret) -> StoredVersion:
+def _from_manager(found: models.Secret) -> StoredVersion:
     attributes = found.properties.attributes
     return StoredVersion(
         secret_url=found.properties.secret_uri_with_version or "",

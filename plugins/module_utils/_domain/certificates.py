@@ -28,6 +28,8 @@ _TAG_NAMES = "names_digest"
 # A controller, a vault and a VM disagree about the time; a certificate must be valid for all of them at once.
 _CLOCK_SKEW = timedelta(hours=1)
 
+_DAYS_OF_A_MONTH = 30.44
+
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateNames:
@@ -114,7 +116,10 @@ def names_tags(digest: str) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredVersion:
-    """A version of a secret or certificate as its vault lists it: metadata only."""
+    """A version of a secret or certificate as its vault lists it: metadata only.
+
+    ``made_by_vault``: it is a secret that belongs to a certificate of the vault, which alone may write it.
+    """
 
     secret_url: str
     enabled: bool
@@ -122,6 +127,7 @@ class StoredVersion:
     not_before: datetime | None
     not_after: datetime | None
     tags: Mapping[str, str]
+    made_by_vault: bool = False
 
     def certificate(self) -> CertificateVersion | None:
         """The certificate it holds, when this collection made it."""
@@ -170,8 +176,20 @@ class Validity:
         return (earlier - _CLOCK_SKEW).replace(microsecond=0), (later + self.lifetime).replace(microsecond=0)
 
     def whole_months(self) -> int:
-        """The lifetime as Key Vault's own certificates want it."""
-        return max(1, round(self.lifetime.days / 30.44))
+        """The lifetime as Key Vault's own certificates want it.
+
+        Raises :class:`InvalidInput` when months that short would be due for renewal at once.
+        """
+        months = max(1, round(self.lifetime.days / _DAYS_OF_A_MONTH))
+        # A month has 28 days at least, and several of them lose no more than three days against the average.
+        if self.renew_before.days >= int(months * _DAYS_OF_A_MONTH) - 3:
+            raise InvalidInput(
+                code="InvalidValidity",
+                message=f"renew_before_days ({self.renew_before.days}) is too long: a key vault makes certificates for"
+                f" whole months, here {months}.",
+                hint="Make renew_before_days smaller or validity_days longer, or use key_source: controller.",
+            )
+        return months
 
 
 def reason_to_renew(
@@ -187,6 +205,8 @@ def reason_to_renew(
         return "force_renew is set"
     if not current.enabled:
         return "the current version is disabled"
+    if not (current.thumbprint and current.thumbprint_sha256):
+        return "its thumbprint was not recorded"
     if now >= current.not_after - validity.renew_before:
         return f"it ends on {current.not_after:%Y-%m-%d}"
     if current.names_digest != names.digest:

@@ -10,6 +10,7 @@ import re
 import time
 import typing as t
 from dataclasses import dataclass
+from datetime import timedelta
 
 from local_azure import control
 from local_azure.home import Home
@@ -24,6 +25,14 @@ Json = dict[str, t.Any]
 
 WRITES = ("PUT", "PATCH", "POST", "DELETE")
 _SIGN_IN = "login.microsoftonline.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault rule; it can meet requests with a number greater than ``since``."""
+
+    id: int
+    since: int
 
 
 @dataclass(kw_only=True)
@@ -50,7 +59,7 @@ class Azure:
 
     def mark(self) -> None:
         """Requests from here on are what :meth:`journal` returns."""
-        self.seen = max((entry["n"] for entry in self._entries()), default=0)
+        self.seen = self._last()
 
     def journal(self) -> list[Json]:
         return [entry for entry in self._entries() if entry["n"] > self.seen]
@@ -63,44 +72,46 @@ class Azure:
             if entry["method"] in WRITES and entry["host"] != _SIGN_IN
         ]
 
-    def fault(self, action: str, **wish: t.Any) -> int:
-        """As ``local-azure fault add``; returns its number."""
-        return int(self.ask("fault/add", action=action, **wish)["id"])
+    def fault(self, action: str, **wish: t.Any) -> Fault:
+        """As ``local-azure fault add``."""
+        since = self._last()
+        return Fault(id=int(self.ask("fault/add", action=action, **wish)["id"]), since=since)
 
     def clear_faults(self) -> None:
         self.ask("fault/clear")
 
     def forward(self, **by: float) -> None:
         """Move Azure's clock forward: ``days=340``."""
-        from datetime import timedelta
-
         self.ask("clock", seconds=timedelta(**by).total_seconds())
 
     def state(self) -> Json:
         return self.ask("state")
 
-    def reached(self, fault: int, *, unless: Callable[[], bool], seconds: float = 120) -> bool:
+    def reached(self, fault: Fault, *, unless: Callable[[], bool], seconds: float = 120) -> bool:
         """Wait until the fault has met its request and the request's effect has taken place; False when ``unless``."""
         deadline = time.monotonic() + seconds
         while True:
             over = unless()
-            rule = next(one for one in self.ask("fault/list")["faults"] if one["id"] == fault)
-            if rule["applied"] and self._answered(rule):
+            rule = next(one for one in self.ask("fault/list")["faults"] if one["id"] == fault.id)
+            if rule["applied"] and self._answered(rule, fault.since):
                 return True
             if over:
                 return False
-            assert time.monotonic() < deadline, f"no request met the fault {rule}: {self._entries()[-3:]}"
+            assert time.monotonic() < deadline, f"no request met the fault {rule}"
             time.sleep(0.02)
 
-    def _answered(self, rule: Json) -> bool:
+    def _answered(self, rule: Json, since: int) -> bool:
         """Whether the journal shows the request: that happens after the effect, before an answer that is held."""
         path = re.compile(rule["path"], re.IGNORECASE)
         met = [
             one
             for one in self._entries()
-            if rule["method"] in (None, one["method"]) and path.search(one["path"]) is not None
+            if one["n"] > since and rule["method"] in (None, one["method"]) and path.search(one["path"])
         ]
         return len(met) >= rule["seen"]
+
+    def _last(self) -> int:
+        return max((entry["n"] for entry in self._entries()), default=0)
 
     def _entries(self) -> list[Json]:
         lines = self.home.journal.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -1,0 +1,62 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The connection pool of one run, which ends with the run's time budget."""
+
+from __future__ import annotations
+
+import typing as t
+from urllib.parse import urlsplit
+
+from .._domain.errors import TimedOut
+from .libraries import needs
+
+if t.TYPE_CHECKING:
+    from azure.core.pipeline.transport import RequestsTransport
+    from azure.core.rest import HttpRequest, HttpResponse
+
+    from .._domain.deadline import Deadline
+
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 60
+
+
+def bounded_transport(deadline: Deadline) -> RequestsTransport:
+    """A pool on which no request, no retry and no pause goes on after ``deadline``; it raises :class:`TimedOut` then.
+
+    azure-core sends everything through its transport and also sleeps there, between retries and between polls, as long
+    as Retry-After says; its own ``timeout`` bounds neither those pauses nor a slow answer.
+    """
+    with needs("azure-core"):
+        from azure.core.exceptions import AzureError
+        from azure.core.pipeline.transport import RequestsTransport
+
+    class BoundedTransport(RequestsTransport):
+        _last_seen = "no answer"
+
+        def send(
+            self, request: HttpRequest, *, proxies: t.MutableMapping[str, str] | None = None, **kwargs: t.Any
+        ) -> HttpResponse:
+            left = deadline.remaining
+            if left <= 0:
+                raise TimedOut(waiting_for=_answer_to(request), seconds=deadline.seconds, last_seen=self._last_seen)
+            for name, usual in (("connection_timeout", _CONNECT_SECONDS), ("read_timeout", _READ_SECONDS)):
+                kwargs[name] = min(kwargs.get(name, usual), left)
+            try:
+                response: HttpResponse = super().send(request, proxies=proxies, **kwargs)
+            except AzureError as error:
+                self._last_seen = type(error).__name__
+                raise
+            self._last_seen = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
+            return response
+
+        def sleep(self, duration: float) -> None:
+            super().sleep(min(duration, deadline.remaining))
+
+    return BoundedTransport()
+
+
+def _answer_to(request: HttpRequest) -> str:
+    """The request by its method and the end of its path, where the name of the resource stands."""
+    url = urlsplit(request.url)
+    return f"the answer of {url.hostname} to {request.method} {'/'.join(url.path.split('/')[-2:])}"
