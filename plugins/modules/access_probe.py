@@ -7,15 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: access_probe
-short_description: Check from the controller whether a Windows VM really answers WinRM
+short_description: Check from the controller whether a Windows VM really answers WinRM or RDP
 version_added: 0.1.0
 description:
-  - Goes the way a client goes, one stage after the other - C(resolve) the name, open a C(tcp) connection, read the
-    certificate of the C(tls) service, and let WinRM C(identify) itself - and says where it stops, why, and what to do
-    next.
+  - Goes the way a client goes, one stage after the other, and says where it stops, why, and what to do next.
+  - For WinRM - C(resolve) the name, open a C(tcp) connection, read the certificate of the C(tls) service, and let WinRM
+    C(identify) itself.
+  - For RDP - C(resolve) the name, open a C(tcp) connection, C(negotiate) how the connection is to be secured, and read
+    the certificate of the C(tls) service behind it.
   - The certificate is read without verifying anything and judged then - its thumbprint, its names, its dates and its
     usage. The WinRM service is asked over a second connection, which, with O(expected_thumbprint), trusts that one
     certificate only.
+  - An RDP client warns of a certificate that it can't verify, and lets people go on. So does this module - without
+    O(expected_thumbprint), what is wrong with the certificate of an RDP service is among the RV(probe.warnings), as is
+    network level authentication that is off or not required.
   - No credentials are sent to the VM. Proxy settings in the environment are not used for it; connections are direct.
 author:
   - the azvm.access contributors (@azvm)
@@ -26,9 +31,9 @@ extends_documentation_fragment:
 options:
   protocol:
     description:
-      - What to probe. V(winrm) is WinRM over HTTPS.
+      - What to probe. V(winrm) is WinRM over HTTPS, V(rdp) is Remote Desktop.
     type: str
-    choices: [winrm]
+    choices: [winrm, rdp]
     default: winrm
   address:
     description:
@@ -49,23 +54,26 @@ options:
     type: str
   port:
     description:
-      - The port to probe, 1 to 65535. Without it, 5986.
+      - The port to probe, 1 to 65535. Without it, 5986 for V(winrm) and 3389 for V(rdp).
     type: int
   expected_thumbprint:
     description:
       - SHA-1 or SHA-256 thumbprint of the certificate that the service must present. Case, colons and white space do
         not matter.
       - Without it, it is not known who answers, and RV(probe.tls.trusted) is V(false).
+      - With it, an RDP service must speak TLS with a certificate of which clients do not warn.
     type: str
   server_name:
     description:
-      - The name or IP address that the certificate must carry as subject alternative name; its common name does not
-        count. It is also the name sent in the TLS handshake.
+      - The name or IP address that the certificate must carry as subject alternative name. Its common name does not
+        count, except with O(protocol=rdp) where there is no subject alternative name at all. It is also the name sent
+        in the TLS handshake.
       - Without it, the address that is probed.
     type: str
   connect_timeout:
     description:
-      - Seconds to wait for one thing, such as a TCP connection or the answer to one request.
+      - Seconds to wait for one thing, such as a TCP connection or the answer to one request; and for all answers
+        together that tell which protocols an RDP service takes besides the one it prefers.
     type: float
     default: 5.0
   wait:
@@ -87,6 +95,8 @@ notes:
   - "Azure actions needed without O(address): C(Microsoft.Compute/virtualMachines/read),
     C(Microsoft.Compute/virtualMachines/instanceView/read), C(Microsoft.Network/networkInterfaces/read) and
     C(Microsoft.Network/publicIPAddresses/read)."
+  - What only shows after the sign-in can't be seen from outside - missing licences, a missing right to sign in, wrong
+    credentials.
 seealso:
   - module: azvm.access.rdp_nsg_rule
   - module: azvm.access.vm_winrm_listener
@@ -115,6 +125,18 @@ EXAMPLES = r"""
     msg: "{{ seen.probe.message }} {{ seen.probe.hint }}"
   when: not seen.probe.verified
 
+- name: Check that the VM answers RDP
+  azvm.access.access_probe:
+    resource_group: my-group
+    vm_name: win1
+    protocol: rdp
+  delegate_to: localhost
+  register: desktop
+
+- name: Insist on network level authentication
+  ansible.builtin.assert:
+    that: desktop.probe.rdp.nla == "required"
+
 - name: Probe over the private network, by a name of the certificate
   azvm.access.access_probe:
     resource_group: my-group
@@ -138,7 +160,9 @@ probe:
           Without O(expected_thumbprint) this does not say who answers.
       type: bool
     stage:
-      description: The last stage that was reached, C(resolve), C(tcp), C(tls) or C(identify).
+      description:
+        - The last stage that was reached, C(resolve), C(tcp), C(tls) or C(identify) for WinRM, C(resolve), C(tcp),
+          C(negotiate) or C(tls) for RDP.
       type: str
       sample: tcp
     cause:
@@ -146,9 +170,13 @@ probe:
         - Why it stopped there; null when verified.
         - At C(resolve) C(VmNotRunning), C(NoAddress) or C(NameNotResolved).
         - At C(tcp) C(TcpFiltered), C(TcpClosed) or C(TcpUnreachable).
-        - At C(tls) C(NotTls), C(TlsSilent), C(TlsClosed), C(TlsRefused), C(TlsOutdated), C(CertificateUnreadable),
-          C(CertificateMismatch), C(CertificateExpired), C(CertificateNotYetValid), C(CertificateWrongUsage),
-          C(CertificateNameMismatch), C(CertificateChanged) or C(CertificateRejected).
+        - At C(negotiate) C(NegotiationSilent), C(NegotiationClosed), C(NegotiationUnexpected) or C(NotRdp); and when
+          the service refuses C(TlsRequired), C(TlsNotAllowed), C(NoServerCertificate), C(InconsistentRequest),
+          C(NlaRequired), C(ClientCertificateRequired), C(EntraSignInRequired) or C(NegotiationRefused).
+        - At C(tls) C(TlsNotOffered), C(NotTls), C(TlsSilent), C(TlsClosed), C(TlsRefused), C(TlsOutdated),
+          C(CertificateUnreadable), C(CertificateMismatch), C(CertificateExpired), C(CertificateNotYetValid),
+          C(CertificateWrongUsage), C(CertificateNameMismatch), C(CertificateChanged) or C(CertificateRejected). A cause
+          of C(negotiate), when the RDP service has changed its mind meanwhile.
         - At C(identify) C(IdentifySilent), C(IdentifyClosed), C(IdentifyRefused), C(IdentifyNotFound),
           C(ServiceUnavailable) or C(NotWsman).
       type: str
@@ -158,8 +186,26 @@ probe:
       type: str
       sample: "WinRM at 192.0.2.10 port 5986: no answer in 5.0 seconds, packets are dropped."
     hint:
-      description: What to do next, as one sentence; null when there is nothing to do.
+      description: What to do next; null when there is nothing to do.
       type: str
+    warnings:
+      description: What does not stop clients and should still be known. Always empty for WinRM.
+      type: list
+      elements: dict
+      contains:
+        cause:
+          description:
+            - C(NlaOff), C(NlaNotRequired), C(TlsNotOffered), C(TlsOutdated), C(CertificateSelfSigned),
+              C(CertificateExpired), C(CertificateNotYetValid), C(CertificateWrongUsage) or C(CertificateNameMismatch).
+          type: str
+          sample: NlaOff
+        message:
+          description: What was seen, as one sentence.
+          type: str
+          sample: "RDP at 192.0.2.10 port 3389: network level authentication is off."
+        hint:
+          description: What to do about it.
+          type: str
     protocol:
       description: What was probed.
       type: str
@@ -209,8 +255,57 @@ probe:
         seconds:
           description: How long it took.
           type: float
+    rdp:
+      description: How the RDP service wants connections secured; null when it was not asked.
+      type: dict
+      contains:
+        selected_protocol:
+          description:
+            - What it selects from RV(probe.rdp.offered_protocols); null when it did not answer. C(RDP) is RDP's own
+              security, without TLS; C(SSL) is TLS; C(HYBRID) and C(HYBRID_EX) are network level authentication
+              (CredSSP) over TLS; C(RDSTLS) is for redirected sessions; C(RDSAAD) is Microsoft Entra.
+            - Where it refuses them all, what it takes instead.
+          type: str
+          sample: HYBRID_EX
+        offered_protocols:
+          description: What was offered at first, as Microsoft's client does.
+          type: list
+          elements: str
+          sample: [SSL, HYBRID, HYBRID_EX]
+        accepted_protocols:
+          description:
+            - Every protocol that it selected, also when asked for that one alone. What it did not answer in time is
+              missing.
+          type: list
+          elements: str
+          sample: [HYBRID, RDSTLS, HYBRID_EX]
+        nla:
+          description:
+            - Network level authentication, C(required), C(supported) when it goes without, too, or C(off); null when it
+              could not be found out.
+          type: str
+          sample: required
+        legacy:
+          description: Whether it confirmed without any negotiation, as servers do that know RDP's own security only.
+          type: bool
+        failure:
+          description: The failure code with which it refused, and Microsoft's name for it; null when it did not.
+          type: dict
+          sample: {code: 3, name: SSL_CERT_NOT_ON_SERVER}
+          contains:
+            code:
+              description: The number.
+              type: int
+              sample: 3
+            name:
+              description: The name in MS-RDPBCGR, section 2.2.1.2.2, or C(unknown).
+              type: str
+              sample: SSL_CERT_NOT_ON_SERVER
+        seconds:
+          description: How long all questions took.
+          type: float
     tls:
-      description: The TLS service; null when it was not tried.
+      description: The TLS service; null when it was not tried, or when the RDP service takes no TLS.
       type: dict
       contains:
         version:
@@ -225,14 +320,16 @@ probe:
           description: How long the handshake took.
           type: float
         trusted:
-          description: Whether WinRM was asked over a connection verified against the expected certificate.
+          description:
+            - Whether WinRM was asked over a connection verified against the expected certificate; for RDP, whether the
+              service has shown that it holds the key of the expected certificate.
           type: bool
         thumbprint_matches:
           description: Whether the certificate is the expected one; null without O(expected_thumbprint).
           type: bool
         name_matches:
           description:
-            - Whether a subject alternative name stands for RV(probe.server_name); null when the handshake failed.
+            - Whether the certificate carries RV(probe.server_name), see O(server_name); null when the handshake failed.
           type: bool
         certificate:
           description: The certificate the service presents; null when the handshake failed.
@@ -335,7 +432,7 @@ from ansible_collections.azvm.access.plugins.module_utils._operations import acc
 def main() -> None:
     arguments = {
         **VM,
-        "protocol": {"type": "str", "choices": ["winrm"], "default": "winrm"},
+        "protocol": {"type": "str", "choices": ["winrm", "rdp"], "default": "winrm"},
         "address": {"type": "str"},
         "address_type": {"type": "str", "choices": ["auto", "public", "private", "fqdn"], "default": "auto"},
         "network_interface": {"type": "str"},

@@ -35,7 +35,7 @@ options:
     default: present
   vault_name:
     description:
-      - The key vault. Without it, a name derived from subscription and resource group, always the same for them.
+      - The key vault. Without it, a name derived from subscription, resource group and region, always the same for them.
     type: str
   vault_resource_group:
     description:
@@ -54,7 +54,8 @@ options:
     default: true
   recover_deleted:
     description:
-      - Bring a soft-deleted vault or certificate of that name back. Nothing is ever purged.
+      - Bring a soft-deleted vault or certificate of that name back. A certificate that is still good is used again,
+        any other renewed. Nothing is ever purged.
     type: bool
     default: true
   vault_channel:
@@ -67,14 +68,16 @@ options:
     default: auto
   rights_timeout:
     description:
-      - Seconds to go on asking when the caller has no right on the vault. A role that was granted moments ago takes a
-        few minutes to act.
+      - Seconds to go on asking when the caller has no right on the vault, or its endpoint does not answer yet. A role
+        that was granted moments ago takes a few minutes to act. What a firewall or an access policy refuses is told at
+        once.
     type: int
     default: 60
   certificate_name:
     description:
       - The name in the vault. Without it, C(winrm-<vm name>).
-      - Several VMs may share one certificate - give them the same name, O(include_vm_names=false) and O(dns_names).
+      - Several VMs may share one certificate - give them the same name, O(include_vm_names=false) and the same
+        O(dns_names) and O(ip_addresses). With the names of each VM in it, every run would renew it for the next.
     type: str
   key_source:
     description:
@@ -159,10 +162,13 @@ requirements:
 notes:
   - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read) and C(.../write),
     C(Microsoft.KeyVault/vaults/read), C(.../write) and C(.../deploy/action),
-    C(Microsoft.KeyVault/locations/deletedVaults/read), C(Microsoft.Network/networkInterfaces/read),
-    C(Microsoft.Network/publicIPAddresses/read); and either the role Key Vault Secrets Officer on the vault or
-    C(Microsoft.KeyVault/vaults/secrets/read) and C(.../write)."
-  - A vault with access policies is used as it is; only C(enabledForDeployment) is switched on, by itself.
+    C(Microsoft.Network/networkInterfaces/read), C(Microsoft.Network/publicIPAddresses/read); and either the role
+    Key Vault Secrets Officer on the vault or C(Microsoft.KeyVault/vaults/secrets/read) and C(.../write). Contributor on
+    the resource group is enough. With C(Microsoft.KeyVault/locations/deletedVaults/read) on the subscription, what is
+    said about a deleted vault is more precise."
+  - A vault with access policies is used as it is; only C(enabledForDeployment) is switched on, by itself. The caller
+    needs the secret permissions list and set (and get, recover and delete to bring back and remove).
+  - A VM that Azure is updating is waited for. When its last update failed over a certificate, the update is made again.
 seealso:
   - module: azvm.access.vm_winrm_listener
 """
@@ -207,7 +213,9 @@ certificate:
       type: str
       sample: winrm-win1
     common_name:
-      description: The subject's common name; the host name of the listener.
+      description:
+        - The subject's common name, which the listener gets as its host name. Where all names are wildcards, it is that
+          of the certificate.
       type: str
       sample: win1.westeurope.cloudapp.azure.com
     dns_names:

@@ -31,6 +31,7 @@ VM: Arguments = {
 
 VM_RULES: dict[str, t.Any] = {
     "required_one_of": [("vm_id", "vm_name")],
-    "required_together": [("resource_group", "vm_name")],
+    # Not the other way round: module_defaults may name the resource group for tasks that have a vm_id.
+    "required_by": {"vm_name": ["resource_group"]},
     "mutually_exclusive": [("vm_id", "vm_name")],
 }

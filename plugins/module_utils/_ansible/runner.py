@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import typing as t
 
@@ -38,6 +39,7 @@ def run(
     ``options`` turns the parameters into the operation's own value and refuses bad ones before anything is sent;
     ``operation`` does the work. An :class:`AccessError` becomes ``failed`` with ``msg`` and ``failure``.
     """
+    logging.getLogger("azure").addHandler(logging.NullHandler())  # what went wrong is in the result
     module = AnsibleModule(  # type: ignore[no-untyped-call]  # ansible-core states no types for it
         argument_spec={**AZURE, **arguments}, supports_check_mode=True, **rules
     )

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import typing as t
 
 from .._domain.certificates import StoredVersion, names_tags, thumbprint_tags, utc
-from .._domain.errors import Denied, NotFound, Refused, TimedOut
+from .._domain.errors import Denied, NotFound, Refused
 from .errors import translated
 from .libraries import needs
+from .polling import finished
 
 if t.TYPE_CHECKING:
-    from datetime import datetime
-
     from azure.keyvault.certificates import CertificateClient, CertificatePolicy, KeyVaultCertificate
 
     from .._domain.certificates import CertificateNames
@@ -54,14 +54,7 @@ class VaultIssuer:
             tags=names_tags(names.digest),
             _polling_interval=self._poll_interval,
         )
-        poller.wait(deadline.remaining)
-        if not poller.done():
-            raise TimedOut(
-                waiting_for=f"the key vault to make the certificate {certificate}",
-                seconds=deadline.seconds,
-                last_seen=str(poller.status()),
-            )
-        made = poller.result()
+        made = finished(poller, deadline=deadline, waiting_for=f"the key vault to make the certificate {certificate}")
         if not isinstance(made, KeyVaultCertificate):
             # The SDK hands back the pending operation instead of raising when the vault gave up.
             cause = made.error.message if made.error else made.status_details
@@ -78,17 +71,16 @@ class VaultIssuer:
         except (NotFound, Denied):
             return None
 
-    @translated("recover the deleted certificate {certificate}")
     def recover(self, certificate: str, *, deadline: Deadline) -> None:
         """Bring the soft-deleted certificate back with its key and secret, and wait until it can be read."""
+        # Not found: another run has begun it meanwhile.
+        with contextlib.suppress(NotFound):
+            self._recover(certificate, deadline)
+
+    @translated("recover the deleted certificate {certificate}")
+    def _recover(self, certificate: str, deadline: Deadline) -> None:
         poller = self._client.begin_recover_deleted_certificate(certificate, _polling_interval=self._short_interval)
-        poller.wait(deadline.remaining)
-        if not poller.done():
-            raise TimedOut(
-                waiting_for=f"the deleted certificate {certificate} to come back",
-                seconds=deadline.seconds,
-                last_seen="not there yet",
-            )
+        finished(poller, deadline=deadline, waiting_for=f"the deleted certificate {certificate} to come back")
 
     @translated("delete the certificate {certificate}")
     def delete(self, certificate: str, *, deadline: Deadline) -> bool:
@@ -99,7 +91,7 @@ class VaultIssuer:
             poller = self._client.begin_delete_certificate(certificate, _polling_interval=self._short_interval)
         except ResourceNotFoundError:
             return False
-        poller.wait(deadline.remaining)
+        finished(poller, deadline=deadline, waiting_for=f"the certificate {certificate} to be deleted")
         return True
 
     @translated("look for a deleted certificate {certificate}")
@@ -133,6 +125,10 @@ def _policy(names: CertificateNames, *, key_size: int, months: int) -> Certifica
 
 def _stored(certificate: KeyVaultCertificate) -> StoredVersion:
     properties = certificate.properties
+    if properties is None or properties.created_on is None:
+        raise Refused(
+            code="CertificateWithoutDate", message="The key vault does not say when the certificate was made."
+        )
     public = bytes(certificate.cer or b"")
     tags = dict(properties.tags or {})
     if public:
@@ -142,16 +138,8 @@ def _stored(certificate: KeyVaultCertificate) -> StoredVersion:
     return StoredVersion(
         secret_url=certificate.secret_id or "",
         enabled=bool(properties.enabled),
-        created=_moment(properties.created_on),
+        created=utc(properties.created_on),
         not_before=utc(properties.not_before) if properties.not_before else None,
         not_after=utc(properties.expires_on) if properties.expires_on else None,
         tags=tags,
     )
-
-
-def _moment(value: datetime | None) -> datetime:
-    if value is None:
-        raise Refused(
-            code="CertificateWithoutDate", message="The key vault does not say when the certificate was made."
-        )
-    return utc(value)

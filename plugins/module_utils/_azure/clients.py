@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
     from azure.core.pipeline import PipelineResponse
     from azure.core.pipeline.transport import RequestsTransport
     from azure.keyvault.certificates import CertificateClient
+    from azure.keyvault.keys.crypto import CryptographyClient
     from azure.keyvault.secrets import SecretClient
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.keyvault import KeyVaultManagementClient
@@ -37,7 +38,7 @@ class AzureClients:
     """Lazy clients for one subscription.
 
     ``subscription`` overrides the one of the sign-in (an id in the task names its own). ``poll_interval`` is the pause
-    in seconds between polls where Azure names none. ``timeout`` seconds from now on, nothing more is sent or waited for.
+    in seconds between polls where Azure names none. After ``timeout`` seconds from now nothing is sent or waited for.
     """
 
     def __init__(
@@ -130,6 +131,12 @@ class AzureClients:
         with needs("azure-keyvault-certificates"):
             from azure.keyvault.certificates import CertificateClient
         return CertificateClient(vault_uri, self._credential, **self._vault_options)
+
+    def cryptography(self, key_id: str) -> CryptographyClient:
+        """The data plane of one vault: what one of its keys can do."""
+        with needs("azure-keyvault-keys"):
+            from azure.keyvault.keys.crypto import CryptographyClient
+        return CryptographyClient(key_id, self._credential, **self._vault_options)
 
     @property
     def poll_interval(self) -> float:

@@ -19,7 +19,7 @@ from .._domain.virtual_machine import (
 )
 from .errors import translated
 from .libraries import needs
-from .polling import finished, unless_busy
+from .polling import awaiting, finished, unless_busy
 from .words import word
 
 if t.TYPE_CHECKING:
@@ -100,12 +100,11 @@ def wait_for_agent(azure: AzureClients, vm: VirtualMachine, target: VmTarget, *,
     Raises :class:`TimedOut` when ``deadline`` passes first.
     """
     while vm.power_state is PowerState.RUNNING and vm.agent is AgentState.STARTING:
-        deadline.pause(
-            azure.poll_interval,
-            waiting_for=f"the agent of the {vm}",
-            last_seen=vm.agent_message or "no report from the agent",
-        )
-        vm = read_vm(azure, target)
+        waiting_for = f"the agent of the {vm}"
+        seen = vm.agent_message or "no report from the agent"
+        deadline.pause(azure.poll_interval, waiting_for=waiting_for, last_seen=seen)
+        with awaiting(waiting_for, deadline=deadline, last_seen=seen):
+            vm = read_vm(azure, target)
     return vm
 
 
@@ -132,6 +131,8 @@ def _virtual_machine(vm: models.VirtualMachine) -> VirtualMachine:
         etag=vm.etag,
         failure=_status(view, "provisioningstate/failed"),
         tags=tuple(sorted((vm.tags or {}).items())),
+        admin_username=(profile.admin_username if profile else None) or None,
+        allows_extensions=profile is None or profile.allow_extension_operations is not False,
     )
 
 

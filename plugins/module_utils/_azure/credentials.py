@@ -47,25 +47,33 @@ class SignIn:
     federated_token_file: str | None = None
 
     def credential(self, **options: t.Any) -> TokenCredential:
-        """An azure-identity credential; ``options`` go to its pipeline."""
+        """An azure-identity credential; ``options`` go to its pipeline. Raises :class:`InvalidInput`."""
         with needs("azure-identity"):
             from azure import identity
         authority = self.cloud.authority
-        if self.kind == "service_principal":
-            return identity.ClientSecretCredential(
-                self.tenant or "", self.client_id or "", self.secret or "", authority=authority, **options
-            )
-        if self.kind == "workload_identity":
-            return identity.WorkloadIdentityCredential(
-                tenant_id=self.tenant,
-                client_id=self.client_id,
-                token_file_path=self.federated_token_file,
-                authority=authority,
-                **options,
-            )
-        if self.kind == "msi":
-            return identity.ManagedIdentityCredential(client_id=self.client_id, **options)
-        return identity.AzureCliCredential(tenant_id=self.tenant or "")
+        try:
+            if self.kind == "service_principal":
+                return identity.ClientSecretCredential(
+                    self.tenant or "", self.client_id or "", self.secret or "", authority=authority, **options
+                )
+            if self.kind == "workload_identity":
+                return identity.WorkloadIdentityCredential(
+                    tenant_id=self.tenant,
+                    client_id=self.client_id,
+                    token_file_path=self.federated_token_file,
+                    authority=authority,
+                    **options,
+                )
+            if self.kind == "msi":
+                return identity.ManagedIdentityCredential(client_id=self.client_id, **options)
+            return identity.AzureCliCredential(tenant_id=self.tenant or "", process_timeout=30)
+        except ValueError as error:  # azure-identity checks the form of what it is given
+            raise InvalidInput(
+                code="InvalidCredentials",
+                message=f"tenant {self.tenant!r} or client_id {self.client_id!r} can't be right: Azure's ids have"
+                " another form.",
+                hint="tenant is the id or a domain name of your Entra tenant, client_id the application's id.",
+            ) from error
 
 
 def sign_in(
@@ -153,15 +161,30 @@ def _cli(azure_dir: Path, values: Values) -> SignIn:
     subscription = values.get("subscription_id")
     path = azure_dir / "azureProfile.json"
     if not subscription and path.exists():
-        known = json.loads(path.read_text(encoding="utf-8-sig")).get("subscriptions", [])
-        subscription = next((entry["id"] for entry in known if entry.get("isDefault")), None)
+        try:
+            known = json.loads(path.read_text(encoding="utf-8-sig")).get("subscriptions", [])
+            subscription = next((entry["id"] for entry in known if entry.get("isDefault")), None)
+        except (OSError, ValueError, AttributeError, KeyError) as error:
+            raise _unreadable(path, error) from error
     return _made("cli", {**values, "subscription_id": subscription, "secret": None})
 
 
 def _credentials_file(azure_dir: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read(azure_dir / "credentials", encoding="utf-8")
+    path = azure_dir / "credentials"
+    try:
+        parser.read(path, encoding="utf-8")
+    except (OSError, configparser.Error, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
     return parser
+
+
+def _unreadable(path: Path, error: Exception) -> InvalidInput:
+    return InvalidInput(  # configparser quotes the line it stumbles over, which may hold a secret
+        code="CredentialsUnreadable",
+        message=f"The file {path} can't be read: {type(error).__name__}.",
+        hint="Mend or remove the file, or set auth_source to another source.",
+    )
 
 
 def _has_profile(azure_dir: Path, name: str) -> bool:

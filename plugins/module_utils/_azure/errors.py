@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from .._domain.errors import AccessError, Busy, Conflict, Denied, NotFound, Refused, SignInFailed, Unavailable
+from .error_texts import connection_failure, first_line, plain
 from .libraries import needs
 
 if t.TYPE_CHECKING:
@@ -32,6 +33,10 @@ BUSY_CODES = frozenset(
     }
 )
 
+# Somebody else was faster, though Azure answers with 400.
+_CONFLICT_CODES = frozenset({"SecurityRuleConflict"})
+
+_AGAIN = "Azure has trouble of its own: run the task again in a while."
 _CHECK_SUBSCRIPTION = "Check subscription_id, and that the credentials belong to the tenant that holds it."
 
 _HINTS = {
@@ -42,6 +47,8 @@ _HINTS = {
     "ResourceGroupNotFound": "Check resource_group and subscription_id; 'az group list -o table' shows what there is.",
     "SubscriptionNotFound": _CHECK_SUBSCRIPTION,
     "InvalidSubscriptionId": _CHECK_SUBSCRIPTION,
+    "InvalidAuthenticationTokenTenant": _CHECK_SUBSCRIPTION,
+    "SecurityRuleConflict": "Leave priority out to have a free one chosen.",
     "ResourceNotFound": "Check the name, the resource group and the subscription.",
     "ForbiddenByFirewall": "The vault's firewall does not let this controller in:"
     " add its address to the vault's network rules.",
@@ -58,6 +65,8 @@ _HINTS = {
 def translated(doing: str) -> t.Callable[[t.Callable[P, R]], t.Callable[P, R]]:
     """Decorate a gateway function: an SDK error is raised as an :class:`AccessError` that starts with ``doing``.
 
+    So is an answer that is not of the shape that Azure's have.
+
     ``doing`` is a phrase such as ``"read the security group {group}"``, filled from the call's own arguments.
     """
 
@@ -70,10 +79,16 @@ def translated(doing: str) -> t.Callable[[t.Callable[P, R]], t.Callable[P, R]]:
                 from azure.core.exceptions import AzureError
             try:
                 return function(*args, **kwargs)
-            except AzureError as error:
+            except (AzureError, AttributeError, OSError, TypeError, ValueError) as error:
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
-                raise access_error(error, doing.format(**bound.arguments)) from error
+                phrase = doing.format(**bound.arguments)
+                if isinstance(error, AzureError):
+                    raise access_error(error, phrase) from error
+                if isinstance(error, OSError):
+                    raise _unusable_file(error, phrase) from error
+                # The SDKs check little of what they read: a page of a proxy shows only where its fields are used.
+                raise _unexpected(error, phrase) from error
 
         return wrapper
 
@@ -82,29 +97,65 @@ def translated(doing: str) -> t.Callable[[t.Callable[P, R]], t.Callable[P, R]]:
 
 def access_error(error: AzureError, doing: str) -> AccessError:
     """The collection's error for an SDK error met while ``doing`` something."""
-    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+    from azure.core.exceptions import AzureError, ClientAuthenticationError, DecodeError, HttpResponseError
 
+    if isinstance(error, ClientAuthenticationError):
+        # azure-identity presents whatever happened on the way to a token as a refusal.
+        if isinstance(error.__cause__, AccessError):
+            return error.__cause__
+        if isinstance(error.__cause__, AzureError):
+            error = error.__cause__
+        elif isinstance(error.__cause__, OSError):
+            return _unusable_file(error.__cause__, doing)
+    if isinstance(error, DecodeError):
+        return _unexpected(error, doing)
     if isinstance(error, HttpResponseError) and error.response is not None:
         return _from_response(error, doing)
-    text = _first_line(str(error))
-    # azure-identity's word for a vault whose challenge names another directory than the one signed in to.
-    tenant = re.search(r"not configured to acquire tokens for tenant ([0-9a-fA-F-]{36})", text)
-    if tenant:
-        return SignInFailed(
-            code="OtherTenant",
-            message=f"Could not {doing}: it belongs to the tenant {tenant[1]}, the credentials to another one.",
-            hint="Use credentials of that tenant, or another resource.",
-        )
-    if isinstance(error, (ClientAuthenticationError,)) or type(error).__name__ == "CredentialUnavailableError":
-        return SignInFailed(
-            code=_sign_in_code(text),
-            message=f"Could not {doing}: signing in to Azure failed: {text}",
-            hint="Check tenant, client_id and secret (or run 'az login'); a secret may have expired.",
-        )
+    text = str(error)
+    if isinstance(error, ClientAuthenticationError):
+        return _sign_in_failed(first_line(text).removeprefix("Authentication failed: "), doing)
     return Unavailable(
         code=type(error).__name__,
-        message=f"Could not {doing}: no answer from Azure: {text}",
+        message=f"Could not {doing}: no answer from Azure: {connection_failure(text)}.",
         hint="Check the network, the proxy variables and REQUESTS_CA_BUNDLE of the controller.",
+    )
+
+
+def _sign_in_failed(text: str, doing: str) -> AccessError:
+    if text.startswith("HTTP Error: "):
+        return Unavailable(
+            code="SignInUnavailable",
+            message=f"Could not {doing}: signing in to Azure failed: its sign-in service answered with {text}.",
+            hint=_AGAIN,
+        )
+    code, hint = "SignInFailed", "Check tenant, client_id and secret (or run 'az login'); a secret may have expired."
+    if text.startswith("Unable to get authority configuration"):
+        code, hint = "TenantNotFound", "Check tenant: it is the id or a domain name of your Entra tenant."
+        text = f"there is no tenant at {text.partition('. Authority would')[0].rpartition(' ')[2]}"
+    elif number := re.search(r"AADSTS\d+", text):
+        code = number[0]
+    elif tenant := re.search(r"not configured to acquire tokens for tenant ([0-9a-fA-F-]{36})", text):
+        # azure-identity's word for a vault whose challenge names another directory than the one signed in to.
+        code, hint = "OtherTenant", "Use credentials of that tenant, or another resource."
+        text = f"the resource belongs to the tenant {tenant[1]}, the credentials to another one"
+    return SignInFailed(code=code, message=f"Could not {doing}: signing in to Azure failed: {text}.", hint=hint)
+
+
+def _unusable_file(error: OSError, doing: str) -> Unavailable:
+    """What goes wrong on the network is an AzureError; the rest are the files that the SDKs read on the controller."""
+    return Unavailable(
+        code="FileNotUsable",
+        message=f"Could not {doing}: a file of the controller is missing or can't be read: {first_line(str(error))}.",
+        hint="Check REQUESTS_CA_BUNDLE and AZURE_FEDERATED_TOKEN_FILE.",
+    )
+
+
+def _unexpected(error: Exception, doing: str) -> Unavailable:
+    return Unavailable(
+        code="UnexpectedAnswer",
+        message=f"Could not {doing}: what came back is not an answer of Azure's; a proxy may have given it.",
+        hint="Check what the proxy answers for management.azure.com.",
+        details={"cause": f"{type(error).__name__}: {first_line(str(error))}"},
     )
 
 
@@ -115,6 +166,8 @@ def _from_response(error: HttpResponseError, doing: str) -> AccessError:
     kind: type[AccessError] = Refused
     if code in BUSY_CODES or outer in BUSY_CODES or (status == 429 and "Retryable" in code):
         kind = Busy
+    elif code in _CONFLICT_CODES:
+        kind = Conflict
     elif status == 401:
         kind = SignInFailed
     elif status == 403:
@@ -127,8 +180,8 @@ def _from_response(error: HttpResponseError, doing: str) -> AccessError:
         kind = Unavailable
     return kind(
         code=code,
-        message=f"Could not {doing}: {text} ({code})",
-        hint=_HINTS.get(code) or _HINTS.get(outer) or "",
+        message=f"Could not {doing}: {text} ({code}).",
+        hint=_HINTS.get(code) or _HINTS.get(outer) or (_AGAIN if kind is Unavailable else ""),
         details={"status": status, **({"outer_code": outer} if outer and outer != code else {})},
     )
 
@@ -141,18 +194,8 @@ def _code_and_text(error: HttpResponseError) -> tuple[str, str, str]:
     """
     parsed = error.error
     if parsed is None or not parsed.code:
-        return "", "", _first_line(error.message)
+        return "", "", first_line(error.message)
     inner = ""
     if isinstance(parsed.innererror, dict):
         inner = str(parsed.innererror.get("code") or parsed.innererror.get("internalErrorCode") or "")
-    return str(parsed.code), inner, " ".join(str(parsed.message or error.reason or "").split())
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no further text")
-
-
-def _sign_in_code(text: str) -> str:
-    """Entra's AADSTS number when the text has one."""
-    word = next((word for word in text.replace(":", " ").split() if word.startswith("AADSTS")), "")
-    return word or "SignInFailed"
+    return str(parsed.code), inner, plain(str(parsed.message or error.reason or ""))

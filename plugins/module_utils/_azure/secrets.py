@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from datetime import datetime, timezone
 
@@ -12,6 +13,7 @@ from .._domain.certificates import StoredVersion, utc
 from .._domain.errors import Conflict, Denied, NotFound
 from .errors import translated
 from .libraries import needs
+from .polling import finished
 
 if t.TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient, SecretProperties
@@ -42,6 +44,9 @@ class SecretChannel(t.Protocol):
 
     def recover(self, secret: str, *, deadline: Deadline) -> None:
         """Bring the soft-deleted secret back with all its versions, and wait until they can be listed."""
+
+    def require_delete(self, secret: str) -> None:
+        """Raise :class:`Conflict` when this way can't delete."""
 
     def delete(self, secret: str, *, deadline: Deadline) -> bool:
         """Soft-delete the secret; False when there is none."""
@@ -75,12 +80,17 @@ class DataPlane:
             return None
 
     def recover(self, secret: str, *, deadline: Deadline) -> None:
-        self._begin_recover(secret)
+        # Not found: another run has begun it meanwhile.
+        with contextlib.suppress(NotFound):
+            self._begin_recover(secret)
         # Not the SDK's own wait: it asks for the secret with its value until that is there.
         while not self.versions(secret):
             deadline.pause(
                 self._poll_interval, waiting_for=f"the deleted secret {secret} to come back", last_seen="not listed yet"
             )
+
+    def require_delete(self, secret: str) -> None:
+        return None
 
     @translated("delete the secret {secret}")
     def delete(self, secret: str, *, deadline: Deadline) -> bool:
@@ -90,7 +100,7 @@ class DataPlane:
             poller = self._client.begin_delete_secret(secret, _polling_interval=min(2.0, self._poll_interval))
         except ResourceNotFoundError:
             return False
-        poller.wait(deadline.remaining)
+        finished(poller, deadline=deadline, waiting_for=f"the secret {secret} to be deleted")
         return True
 
     @translated("look for a deleted secret {secret}")
@@ -131,7 +141,8 @@ class ResourceManager:
             {"tags": tags, "properties": {"value": value, "attributes": attributes}},
         )
         vault = self._vault.id
-        return _from_manager(self._azure.vaults.secrets.create_or_update(vault.resource_group, vault.name, secret, body))
+        written = self._azure.vaults.secrets.create_or_update(vault.resource_group, vault.name, secret, body)
+        return _from_manager(written)
 
     def deleted(self, secret: str) -> StoredVersion | None:
         return None
@@ -146,6 +157,9 @@ class ResourceManager:
         )
 
     def delete(self, secret: str, *, deadline: Deadline) -> bool:
+        self.require_delete(secret)
+
+    def require_delete(self, secret: str) -> t.NoReturn:
         raise Conflict(
             code="DeleteNeedsDataPlane",
             message=f"The secret {secret} can't be deleted through Resource Manager.",

@@ -28,10 +28,10 @@ def bounded_transport(deadline: Deadline) -> RequestsTransport:
     as Retry-After says; its own ``timeout`` bounds neither those pauses nor a slow answer.
     """
     with needs("azure-core"):
-        from azure.core.exceptions import AzureError
+        from azure.core.exceptions import AzureError, ServiceRequestError
         from azure.core.pipeline.transport import RequestsTransport
 
-    class BoundedTransport(RequestsTransport):
+    class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # exported late, so its type is not known
         _last_seen = "no answer"
 
         def send(
@@ -45,7 +45,7 @@ def bounded_transport(deadline: Deadline) -> RequestsTransport:
             try:
                 response: HttpResponse = super().send(request, proxies=proxies, **kwargs)
             except AzureError as error:
-                self._last_seen = type(error).__name__
+                self._last_seen = "no connection" if isinstance(error, ServiceRequestError) else "no answer"
                 raise
             self._last_seen = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
             return response

@@ -37,7 +37,7 @@ def find(azure: AzureClients, resource_group: str, name: str) -> Vault | None:
 def find_deleted(azure: AzureClients, name: str, location: str) -> ResourceId | None:
     """The id that a soft-deleted vault had, when the subscription holds one of that name in that region.
 
-    ``None`` also for callers who may not ask: deleted vaults are read in the subscription, and rights may end at a group.
+    ``None`` also for callers who may not ask: deleted vaults belong to the subscription, rights may end at a group.
     """
     try:
         return _read_deleted(azure, name, location)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -41,7 +42,7 @@ class CertificateNames:
 
     @classmethod
     def of(cls, dns: Iterable[str | None], ip: Iterable[str | None], *, fallback: str) -> CertificateNames:
-        """Names and addresses, without repeats and empty ones; ``fallback`` is the common name if there is no DNS name.
+        """Names and addresses, without repeats and empty ones; ``fallback`` is the common name when no other fits.
 
         Raises :class:`InvalidInput` for something that is neither.
         """
@@ -64,12 +65,14 @@ class CertificateNames:
 
 
 def _checked_name(text: str) -> str:
+    text = text.strip()
     bare = text.removeprefix("*.")
     try:
         name = normalise_server_name(bare)
     except ValueError:
         name = ""
-    if not name or parse_ip(bare) is not None:
+    # A name whose last label is a number is an address with a slip in it, such as 10.0.0.256.
+    if not name or parse_ip(bare) is not None or re.search(r"\.[0-9]+$", name):
         raise InvalidInput(
             code="InvalidDnsName",
             message=f"{text!r} can't stand in a certificate as a DNS name.",
@@ -89,8 +92,8 @@ def _checked_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address
 class CertificateVersion:
     """What is known of one version in the vault, without ever reading its private key.
 
-    ``secret_url`` is the versioned URL that a VM refers to. Thumbprints are upper-case hexadecimal digits. ``pem`` is the
-    public certificate, known only where it was just made.
+    ``secret_url`` is the versioned URL that a VM refers to. Thumbprints are upper-case hexadecimal digits. ``pem`` is
+    the public certificate, known only where it was just made.
     """
 
     secret_url: str

@@ -78,7 +78,7 @@ class TimedOut(AccessError):
     ) -> None:
         super().__init__(
             code=code,
-            message=f"Gave up waiting for {waiting_for} after {seconds:.0f} seconds; last seen: {last_seen}.",
+            message=f"Gave up waiting for {waiting_for} after {seconds:.0f} seconds; last seen: {last_seen.rstrip('.')}.",
             hint=hint or "Run the task again (it continues where it stopped), or raise the option timeout.",
             details={"waiting_for": waiting_for, "seconds": round(seconds), "last_seen": last_seen},
         )

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .firewall_rule import FirewallRule
+    from .installed_certificate import InstalledCertificate
     from .outcome import Document
 
 FIREWALL_RULE = "azvm-access-winrm-https"
 FIREWALL_DISPLAY_NAME = "Windows Remote Management (HTTPS-In, azvm.access)"
-FIREWALL_GROUP = "azvm.access"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,50 +73,6 @@ class AuthMethods:
             "negotiate": self.negotiate,
             "certificate": self.certificate,
             "credssp": self.credssp,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class InstalledCertificate:
-    """A certificate in LocalMachine\\My. ``not_after`` is ISO 8601 in UTC."""
-
-    thumbprint: str
-    common_name: str
-    dns_names: tuple[str, ...]
-    not_after: str
-    has_private_key: bool
-    server_authentication: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class FirewallRule:
-    """Our rule in the Windows Firewall; ``remote_addresses`` in canonical form (see firewall_addresses)."""
-
-    enabled: bool
-    direction: str
-    action: str
-    profile: str
-    protocol: str
-    local_ports: tuple[str, ...]
-    remote_addresses: tuple[str, ...]
-
-    def admits(self, *, port: int, remote_addresses: tuple[str, ...]) -> bool:
-        """Whether it does just what is wanted, in every network profile."""
-        words = (self.direction.lower(), self.action.lower(), self.profile.lower(), self.protocol.upper())
-        return (
-            self.enabled
-            and words == ("inbound", "allow", "any", "TCP")
-            and self.local_ports == (str(port),)
-            and self.remote_addresses == remote_addresses
-        )
-
-    def describe(self) -> Document:
-        return {
-            "name": FIREWALL_RULE,
-            "enabled": self.enabled,
-            "profile": self.profile,
-            "local_ports": list(self.local_ports),
-            "remote_addresses": list(self.remote_addresses),
         }
 
 

@@ -9,6 +9,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .errors import Conflict, NotReady, Refused
+from .guest_plan import GuestPlan, steps_of
+from .installed_certificate import require_usable
 from .listener import Bound, GuestState, Listener, Record, WantedListener
 from .server_name import name_matches
 
@@ -19,7 +21,7 @@ _TOKEN_FILTER_POLICY = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changes:
+class Changes(GuestPlan):
     """What to do inside the VM; empty, False or None means: leave as it is.
 
     ``complete`` is False when the service had to be started first: look again afterwards, there may be more to do.
@@ -37,20 +39,21 @@ class Changes:
     warnings: tuple[str, ...] = ()
 
     @property
-    def needed(self) -> bool:
-        return bool(
-            self.service
-            or self.session_configuration
-            or self.auth
-            or self.settings
-            or self.token_filter_policy is not None
-            or self.listener
-            or self.firewall
+    def steps(self) -> tuple[str, ...]:
+        """What there is to do, in words."""
+        return steps_of(
+            service=self.service,
+            session_configuration=self.session_configuration,
+            auth=self.auth,
+            settings=self.settings,
+            token_filter_policy=self.token_filter_policy is not None,
+            listener=self.listener,
+            firewall=self.firewall,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Removal:
+class Removal(GuestPlan):
     """What to take back. ``token_filter_policy`` is the value to restore in a one-tuple (None: delete it), or empty."""
 
     listener: bool = False
@@ -62,9 +65,15 @@ class Removal:
     warnings: tuple[str, ...] = ()
 
     @property
-    def needed(self) -> bool:
-        return bool(
-            self.listener or self.firewall or self.auth or self.settings or self.token_filter_policy or self.record
+    def steps(self) -> tuple[str, ...]:
+        """What there is to do, in words."""
+        return steps_of(
+            listener=self.listener,
+            firewall=self.firewall,
+            auth=self.auth,
+            settings=self.settings,
+            token_filter_policy=self.token_filter_policy,
+            record=self.record,
         )
 
 
@@ -132,31 +141,7 @@ def _not_ours(listener: Listener) -> str:
 
 def _hostname(state: GuestState, wanted: WantedListener) -> str:
     """The host name of the listener. WinRM demands that the certificate carries it."""
-    certificate = state.certificate
-    details = {"thumbprint": wanted.thumbprint, "store": "LocalMachine\\My"}
-    if certificate is None:
-        raise NotReady(
-            code="CertificateNotInstalled",
-            message=f"{state.computer_name} has no certificate {wanted.thumbprint} in LocalMachine\\My.",
-            hint="Reference it in the VM with azvm.access.winrm_cert_keyvault (certificate_store: My), or compare the"
-            " thumbprint with the one the vault has.",
-            details=details,
-        )
-    if not certificate.has_private_key:
-        raise NotReady(
-            code="CertificateWithoutPrivateKey",
-            message=f"The certificate {wanted.thumbprint} in LocalMachine\\My of {state.computer_name} has no private"
-            " key.",
-            hint="Install it as a PFX with its key, as azvm.access.winrm_cert_keyvault does.",
-            details=details,
-        )
-    if not certificate.server_authentication:
-        raise NotReady(
-            code="CertificateNotForServers",
-            message=f"The certificate {wanted.thumbprint} is not made for server authentication.",
-            hint="Make one with the extended key usage 1.3.6.1.5.5.7.3.1.",
-            details=details,
-        )
+    certificate = require_usable(state.certificate, wanted.thumbprint, computer_name=state.computer_name)
     if wanted.hostname is None:
         return certificate.common_name
     names = (certificate.common_name, *certificate.dns_names)
@@ -168,7 +153,7 @@ def _hostname(state: GuestState, wanted: WantedListener) -> str:
             message=f"The certificate {wanted.thumbprint} is not made out for {wanted.hostname} but for"
             f" {', '.join(dict.fromkeys(names))}; WinRM refuses such a listener.",
             hint="Leave hostname out (then it is the certificate's common name), or make a certificate with that name.",
-            details=details,
+            details={"thumbprint": wanted.thumbprint, "store": "LocalMachine\\My"},
         )
     return wanted.hostname
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .listener import AuthMethods, FirewallRule, GuestState
+from .firewall_rule import FirewallRule
 
 if t.TYPE_CHECKING:
+    from .listener import AuthMethods, GuestState
     from .listener_plan import Changes, Removal
 
 
@@ -28,7 +29,11 @@ def after_changes(state: GuestState, changes: Changes) -> GuestState:
             state.token_filter_policy if changes.token_filter_policy is None else changes.token_filter_policy
         ),
         listeners=(*others, changes.listener) if changes.listener else state.listeners,
-        firewall=state.firewall if changes.firewall is None else _rule(*changes.firewall),
+        firewall=(
+            FirewallRule.allowing(port=changes.firewall[0], remote_addresses=changes.firewall[1])
+            if changes.firewall
+            else state.firewall
+        ),
         record=changes.record,
         has_record=state.has_record or changes.needed,
     )
@@ -59,15 +64,3 @@ def _with_auth(auth: AuthMethods | None, switches: tuple[tuple[str, bool], ...])
 
 def _with_setting(value: bool | None, switches: tuple[tuple[str, bool], ...]) -> bool | None:
     return dict(switches).get("AllowUnencrypted", value)  # type: ignore[arg-type] # a dict of bools, asked for None
-
-
-def _rule(port: int, remote_addresses: tuple[str, ...]) -> FirewallRule:
-    return FirewallRule(
-        enabled=True,
-        direction="Inbound",
-        action="Allow",
-        profile="Any",
-        protocol="TCP",
-        local_ports=(str(port),),
-        remote_addresses=remote_addresses,
-    )

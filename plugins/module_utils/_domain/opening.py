@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass, replace
 
 from .errors import Conflict, InvalidInput
+from .rule_owner import EVERY_VM, RuleOwner, owner_key
 from .security_rules import (
     ANY,
+    LOWEST_PRIORITY,
     PortRange,
     SecurityRule,
     denies_against,
@@ -23,22 +24,19 @@ from .security_rules import (
 if t.TYPE_CHECKING:
     from .network import Guard
 
-_MARK = re.compile(r"\[azvm\.access (?P<owner>[^\]]+)\]$")
 _DESCRIPTION_LIMIT = 140
-EVERY_VM = "every VM of this group"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
     """What the user wants: ``port`` of a VM open for ``sources``.
 
-    ``owner`` names the VM the rule is for (``group/name``), or :data:`EVERY_VM`; it stands in the rule's description,
-    so that later runs know their own rule from others'. ``destinations`` are the VM's private addresses, ``None`` for
-    any; ``destination_groups`` are ids of application security groups instead.
+    ``owner`` is whom the rule is for, ``vm`` the VM of the task, which may be the same. ``destinations`` are the VM's
+    private addresses, ``None`` for any; ``destination_groups`` are ids of application security groups instead.
     """
 
-    vm_name: str
-    owner: str
+    vm: RuleOwner
+    owner: RuleOwner
     port: int
     protocol: str
     sources: tuple[str, ...]
@@ -51,17 +49,30 @@ class Opening:
     @property
     def text(self) -> str:
         """The rule's description: the user's or ours, ending with the owner's mark."""
-        mark = f"[azvm.access {self.owner}]"
-        words = self.description or f"Allows {self.protocol.lower()}/{self.port} to {self.vm_name}."
-        if len(words) + len(mark) + 1 > _DESCRIPTION_LIMIT:
-            if self.description:
-                raise InvalidInput(
-                    code="DescriptionTooLong",
-                    message=f"The description may have {_DESCRIPTION_LIMIT - len(mark) - 1} characters here:"
-                    f" Azure takes {_DESCRIPTION_LIMIT} and the mark {mark} belongs to it.",
-                )
-            return mark
-        return f"{words} {mark}"
+        checked_description(self.description, self.owner)
+        protocol = "any" if self.protocol == ANY else self.protocol.lower()
+        words = self.description or f"Allows {protocol}/{self.port} to {self.owner.text}."
+        whole = f"{words} {self.owner.mark}"
+        return whole if len(whole) <= _DESCRIPTION_LIMIT else self.owner.mark
+
+    @property
+    def default_names(self) -> tuple[str, str]:
+        """The name in a group that has but one such rule, as the portal's guides have it, and in one with several."""
+        # Remote Desktop also uses UDP 3389: a task for it must not rewrite the rule of a task for TCP.
+        plain = f"Port_{self.port}" + ("_Udp" if self.protocol.lower() == "udp" else "")
+        return plain, f"{plain}_{self.owner.word}" if self.owner.word else plain
+
+
+def checked_description(description: str | None, owner: RuleOwner) -> None:
+    """Raise :class:`InvalidInput` unless ``description`` leaves room for the mark of ``owner``."""
+    room = _DESCRIPTION_LIMIT - len(owner.mark) - 1
+    if description and len(description) > room:
+        raise InvalidInput(
+            code="DescriptionTooLong",
+            message=f"The description has {len(description)} characters, and there is room for {room}:"
+            f" Azure takes {_DESCRIPTION_LIMIT}, and the mark {owner.mark} belongs to it.",
+            hint="Shorten the description.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,37 +94,31 @@ class RuleChange:
         )
 
 
-def owner_of(rule: SecurityRule) -> str | None:
-    """Who a rule of this collection is for; ``None`` for a rule of somebody else."""
-    found = _MARK.search(rule.description)
-    return found["owner"] if found else None
-
-
-def planned_rule(opening: Opening, guard: Guard) -> RuleChange:
-    """The change that makes ``opening`` true in one group.
+def planned_rule(opening: Opening, guard: Guard, *, skip: int = 0) -> RuleChange:
+    """The change that makes ``opening`` true in one group; ``skip`` is :func:`free_priority`'s.
 
     Raises :class:`Conflict` when the rule's name belongs to somebody else, the wished priority is taken, no priority is
     free, or a Deny in front can't be passed.
     """
     own = _own_rule(opening, guard)
-    name = opening.name or (own.name if own else _default_name(opening, guard))
+    plain, several = opening.default_names
+    name = opening.name or (own.name if own else plain if guard.alone else several)
     found = own or _named(name, guard)
-    if found and not opening.name and owner_of(found) != opening.owner:
-        raise Conflict(
-            code="RuleOfOthers",
-            message=f"The security group {guard.group.id.name} already has a rule {found.name},"
-            " which this collection did not make for this VM.",
-            hint=f"Set name: {found.name} to take that rule over, or name to something else.",
-            details={"security_group": str(guard.group.id), "rule": found.name},
-        )
+    if found and not _may_rewrite(found, opening, guard):
+        raise _rule_of_others(found, opening, guard)
     after = _wanted(opening, guard, found.name if found else name)
-    after = replace(after, priority=_priority(opening, after, found, guard))
+    after = replace(after, priority=_priority(opening, after, found, guard, skip))
     return RuleChange(guard=guard, before=found, after=after)
 
 
 def planned_removal(opening: Opening, guard: Guard) -> RuleChange:
-    """The change that removes the rule of ``opening`` from one group; a rule of somebody else is left alone."""
+    """The change that removes the rule of ``opening`` from one group.
+
+    A rule of somebody else is left alone; when it is named explicitly, :class:`Conflict` says so.
+    """
     found = _named(opening.name, guard) if opening.name else _own_rule(opening, guard)
+    if found and owner_key(found.description) not in {opening.owner.key, opening.vm.key}:
+        raise _rule_of_others(found, opening, guard)
     return RuleChange(guard=guard, before=found, after=None)
 
 
@@ -121,12 +126,11 @@ def _own_rule(opening: Opening, guard: Guard) -> SecurityRule | None:
     """The rule an earlier run made for this port and owner: by name when one is given, else by its mark."""
     if opening.name:
         return _named(opening.name, guard)
-    wanted = frozenset({PortRange(first=opening.port, last=opening.port)})
-    names = (f"port_{opening.port}", f"port_{opening.port}_{_rule_word(opening.vm_name)}".lower())
+    names = [name.lower() for name in opening.default_names]
     mine = [
         rule
         for rule in guard.group.rules
-        if owner_of(rule) == opening.owner and rule.ports == wanted and rule.name.lower() in names
+        if owner_key(rule.description) == opening.owner.key and rule.name.lower() in names
     ]
     return min(mine, key=lambda rule: names.index(rule.name.lower()), default=None)
 
@@ -135,15 +139,36 @@ def _named(name: str, guard: Guard) -> SecurityRule | None:
     return next((rule for rule in guard.group.rules if rule.name.lower() == name.lower()), None)
 
 
-def _default_name(opening: Opening, guard: Guard) -> str:
-    """``Port_<port>`` as the portal's guides name it; with the VM's name where the group guards others, too."""
-    if guard.alone or opening.owner == EVERY_VM:
-        return f"Port_{opening.port}"
-    return f"Port_{opening.port}_{_rule_word(opening.vm_name)}"
+def _may_rewrite(found: SecurityRule, opening: Opening, guard: Guard) -> bool:
+    """Whether a rule of the wanted name may become ours.
+
+    Ours it is already when it bears our mark. One without any mark must be named explicitly. One that is marked for
+    others opens the way to them, so it stays theirs while the group guards others at all.
+    """
+    key = owner_key(found.description)
+    if key in {opening.owner.key, opening.vm.key}:
+        return True
+    if key is None:
+        return opening.name is not None
+    return guard.alone and (key == EVERY_VM.key or opening.name is not None)
 
 
-def _rule_word(vm_name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", vm_name)[:64].rstrip("-")
+def _rule_of_others(found: SecurityRule, opening: Opening, guard: Guard) -> Conflict:
+    group, key = guard.group.id.name, owner_key(found.description)
+    if key is None:
+        reason = "which this collection did not make"
+        hint = f"Set name: {found.name} with state: present to take it over, or choose another name."
+    else:
+        reason = f"which was made for {key}"
+        hint = "Leave name out, and each VM gets a rule of its own; or use destination: any, one rule for all of them."
+        if key == EVERY_VM.key:
+            hint = "Use destination: any, which is what this rule was made with, or choose another name."
+    return Conflict(
+        code="RuleOfOthers",
+        message=f"The security group {group} has a rule {found.name}, {reason}, so it was left as it is.",
+        hint=hint,
+        details={"security_group": str(guard.group.id), "rule": found.name, "owner": key},
+    )
 
 
 def _wanted(opening: Opening, guard: Guard, name: str) -> SecurityRule:
@@ -164,7 +189,7 @@ def _wanted(opening: Opening, guard: Guard, name: str) -> SecurityRule:
     )
 
 
-def _priority(opening: Opening, after: SecurityRule, found: SecurityRule | None, guard: Guard) -> int:
+def _priority(opening: Opening, after: SecurityRule, found: SecurityRule | None, guard: Guard, skip: int) -> int:
     others = guard.group.rules
     keep = found is not None and found.direction.lower() == "inbound" and found.access.lower() == "allow"
     wished = opening.priority or (found.priority if keep and found else None)
@@ -176,7 +201,7 @@ def _priority(opening: Opening, after: SecurityRule, found: SecurityRule | None,
         if opening.priority is not None:
             _check_wish(placed, deny, guard)
             return wished
-    number = free_priority(after, others)
+    number = free_priority(after, others, skip=skip)
     if number is None:
         raise _no_room(after, guard)
     return number
@@ -204,7 +229,7 @@ def _check_wish(placed: SecurityRule, deny: SecurityRule | None, guard: Guard) -
         raise Conflict(
             code="ShadowedByDeny",
             message=f"With priority {placed.priority} the rule would stand behind the rule {deny.name}"
-            f" (priority {deny.priority}) of the security group {group}, which denies the same traffic.",
+            f" (priority {deny.priority}) of the security group {group}, which may deny its traffic.",
             hint=f"Leave priority out, or choose one below {deny.priority}.",
         )
 
@@ -212,16 +237,27 @@ def _check_wish(placed: SecurityRule, deny: SecurityRule | None, guard: Guard) -
 def _no_room(rule: SecurityRule, guard: Guard) -> Conflict:
     group = guard.group.id.name
     first = min(denies_against(rule, guard.group.rules), key=lambda deny: deny.priority, default=None)
+    details: dict[str, str | int] = {"security_group": str(guard.group.id)}
     if first is None:
         return Conflict(
             code="NoFreePriority",
             message=f"Every priority of the security group {group} is taken.",
             hint="Remove rules that are no longer needed.",
+            details=details,
+        )
+    details |= {"rule": first.name, "priority": first.priority}
+    if first.priority > LOWEST_PRIORITY:
+        return Conflict(
+            code="NoFreePriority",
+            message=f"The rule {first.name} of the security group {group} denies this traffic with priority"
+            f" {first.priority}, and every priority in front of it is taken.",
+            hint=f"Move {first.name} or a rule in front of it to a higher number.",
+            details=details,
         )
     return Conflict(
         code="ShadowedByDeny",
         message=f"The rule {first.name} of the security group {group} denies this traffic with priority"
-        f" {first.priority}, and no priority in front of it is free.",
+        f" {first.priority}, in front of which Azure takes no other.",
         hint=f"Move {first.name} to a higher number, or narrow it.",
-        details={"security_group": str(guard.group.id), "rule": first.name, "priority": first.priority},
+        details=details,
     )

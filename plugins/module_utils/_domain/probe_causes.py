@@ -17,6 +17,7 @@ class Protocol(str, Enum):
     """What the VM is asked for."""
 
     WINRM = "winrm"
+    RDP = "rdp"
 
 
 class Stage(str, Enum):
@@ -24,18 +25,22 @@ class Stage(str, Enum):
 
     RESOLVE = "resolve"
     TCP = "tcp"
+    NEGOTIATE = "negotiate"
     TLS = "tls"
     IDENTIFY = "identify"
 
 
 STAGES: Mapping[Protocol, tuple[Stage, ...]] = types.MappingProxyType(
-    {Protocol.WINRM: (Stage.RESOLVE, Stage.TCP, Stage.TLS, Stage.IDENTIFY)}
+    {
+        Protocol.WINRM: (Stage.RESOLVE, Stage.TCP, Stage.TLS, Stage.IDENTIFY),
+        Protocol.RDP: (Stage.RESOLVE, Stage.TCP, Stage.NEGOTIATE, Stage.TLS),
+    }
 )
 """The stages each protocol goes through. The last one passed means that the service answers."""
 
 
 class Cause(str, Enum):
-    """Why a probe stopped; the value is also the code of the failure."""
+    """Why a probe stopped, or what it warns of; the value is also the code of the failure."""
 
     VM_NOT_RUNNING = "VmNotRunning"
     NO_ADDRESS = "NoAddress"
@@ -43,6 +48,21 @@ class Cause(str, Enum):
     TCP_FILTERED = "TcpFiltered"
     TCP_CLOSED = "TcpClosed"
     TCP_UNREACHABLE = "TcpUnreachable"
+    NEGOTIATION_SILENT = "NegotiationSilent"
+    NEGOTIATION_CLOSED = "NegotiationClosed"
+    NEGOTIATION_UNEXPECTED = "NegotiationUnexpected"
+    NOT_RDP = "NotRdp"
+    TLS_REQUIRED = "TlsRequired"
+    TLS_NOT_ALLOWED = "TlsNotAllowed"
+    NO_SERVER_CERTIFICATE = "NoServerCertificate"
+    INCONSISTENT_REQUEST = "InconsistentRequest"
+    NLA_REQUIRED = "NlaRequired"
+    CLIENT_CERTIFICATE_REQUIRED = "ClientCertificateRequired"
+    ENTRA_SIGN_IN_REQUIRED = "EntraSignInRequired"
+    NEGOTIATION_REFUSED = "NegotiationRefused"
+    NLA_OFF = "NlaOff"
+    NLA_NOT_REQUIRED = "NlaNotRequired"
+    TLS_NOT_OFFERED = "TlsNotOffered"
     NOT_TLS = "NotTls"
     TLS_SILENT = "TlsSilent"
     TLS_CLOSED = "TlsClosed"
@@ -56,6 +76,7 @@ class Cause(str, Enum):
     CERTIFICATE_NAME_MISMATCH = "CertificateNameMismatch"
     CERTIFICATE_CHANGED = "CertificateChanged"
     CERTIFICATE_REJECTED = "CertificateRejected"
+    CERTIFICATE_SELF_SIGNED = "CertificateSelfSigned"
     IDENTIFY_SILENT = "IdentifySilent"
     IDENTIFY_CLOSED = "IdentifyClosed"
     IDENTIFY_REFUSED = "IdentifyRefused"
@@ -149,7 +170,102 @@ _WINRM_HINTS: Mapping[Cause, str] = types.MappingProxyType(
     }
 )
 
-_HINTS_OF_PROTOCOL: Mapping[Protocol, Mapping[Cause, str]] = types.MappingProxyType({Protocol.WINRM: _WINRM_HINTS})
+# The order is that of Microsoft's article on Remote Desktop connections to Azure VMs that fail: reset the
+# configuration, look at the network's rules, at the console, then restart, and redeploy last.
+_RDP_HINTS: Mapping[Cause, str] = types.MappingProxyType(
+    {
+        Cause.TCP_FILTERED: (
+            "Check that the VM is running; that the network interface's and the subnet's security group both allow"
+            " port {port} from the address this controller is seen with (IP flow verify, effective security rules;"
+            " azvm.access.rdp_nsg_rule makes the rule); that the Windows Firewall does, and that Remote Desktop was not"
+            " moved to another port (azvm.access.vm_access_reset resets both); that no route leads the answers"
+            " elsewhere (next hop); and that the controller's own network lets port {port} out."
+        ),
+        Cause.TCP_CLOSED: (
+            "The machine was reached and nothing listens on port {port}: Remote Desktop is switched off, its service"
+            " (TermService) is stopped, or its port was changed. Reset the Remote Desktop configuration"
+            " (azvm.access.vm_access_reset), or correct the port."
+        ),
+        Cause.NEGOTIATION_SILENT: (
+            "The Remote Desktop service hangs, or something in between accepts connections in its place: look at the"
+            " boot diagnostics, then restart the VM (azvm.access.vm_power, state: restarted)."
+        ),
+        Cause.NEGOTIATION_CLOSED: (
+            "The Remote Desktop listener is broken or has no connection left to give, or a firewall in between cuts it"
+            " off: reset the Remote Desktop configuration (azvm.access.vm_access_reset), then restart the VM."
+        ),
+        Cause.NEGOTIATION_UNEXPECTED: (
+            "Check that the VM itself answers and not a gateway or a proxy, then reset the Remote Desktop configuration"
+            " (azvm.access.vm_access_reset)."
+        ),
+        Cause.NOT_RDP: (
+            "Another service has port {port}: use the port on which Remote Desktop listens (usually 3389), or move the"
+            " other service."
+        ),
+        Cause.TLS_REQUIRED: (
+            "The server asks for TLS and yet takes neither TLS nor CredSSP: reset the Remote Desktop configuration"
+            " (azvm.access.vm_access_reset), then restart the VM."
+        ),
+        Cause.TLS_NOT_ALLOWED: (
+            "The server takes standard RDP security only, and does not answer that either: set its security layer to"
+            " TLS or Negotiate (SecurityLayer of the listener), then restart the VM."
+        ),
+        Cause.NO_SERVER_CERTIFICATE: (
+            "Bind a certificate to the Remote Desktop listener again, or delete the stale binding"
+            " (SSLCertificateSHA1Hash of the listener), so that Windows makes a certificate of its own when the service"
+            " starts."
+        ),
+        Cause.INCONSISTENT_REQUEST: (
+            "Something in between changes what is asked for, or the server is too old to know it: check which machine"
+            " answers at this address."
+        ),
+        Cause.NLA_REQUIRED: (
+            "The server insists on network level authentication and yet did not take it: connect with a client that"
+            " has it; where the VM does not reach its domain, switch it off for the time of the repair."
+        ),
+        Cause.CLIENT_CERTIFICATE_REQUIRED: (
+            "The server wants a client certificate, which Remote Desktop in Windows does not: check whether a gateway"
+            " or a proxy answers at this address."
+        ),
+        Cause.ENTRA_SIGN_IN_REQUIRED: (
+            "The server takes Microsoft Entra accounts only, and did not take that way to sign in either: connect with"
+            " a client and a .rdp file that have it (enablerdsaadauth:i:1)."
+        ),
+        Cause.NEGOTIATION_REFUSED: (
+            "Look up the failure code in MS-RDPBCGR, section 2.2.1.2.2, then reset the Remote Desktop configuration"
+            " (azvm.access.vm_access_reset)."
+        ),
+        Cause.NLA_OFF: (
+            "Let the listener take TLS and require network level authentication (SecurityLayer and"
+            " UserAuthenticationRequired): without it, anybody who reaches the port gets to the sign-in screen."
+        ),
+        Cause.NLA_NOT_REQUIRED: (
+            "Require network level authentication again (UserAuthenticationRequired of the listener), unless that was"
+            " switched off for a repair: clients without it get to the sign-in screen."
+        ),
+        Cause.TLS_NOT_OFFERED: (
+            "Set the security layer of the listener to TLS (SecurityLayer): without TLS there is no certificate, and"
+            " nobody can tell which machine answers."
+        ),
+        Cause.NOT_TLS: (
+            "The server agrees to TLS and then sends something else: check which machine answers at this address, and"
+            " what inspects the traffic in between."
+        ),
+        Cause.TLS_CLOSED: (
+            "Clients call it an internal error. The private key of the listener's certificate is missing or not"
+            " readable for NETWORK SERVICE, or TLS policies of both sides exclude each other: bind a certificate again,"
+            " or delete the binding (SSLCertificateSHA1Hash of the listener), so that Windows makes one of its own."
+        ),
+        Cause.CERTIFICATE_SELF_SIGNED: (
+            "Clients warn that the identity of the machine can't be verified: bind a certificate that they trust to the"
+            " Remote Desktop listener, or pass expected_thumbprint to know that it is this VM's own."
+        ),
+    }
+)
+
+_HINTS_OF_PROTOCOL: Mapping[Protocol, Mapping[Cause, str]] = types.MappingProxyType(
+    {Protocol.WINRM: _WINRM_HINTS, Protocol.RDP: _RDP_HINTS}
+)
 
 
 def hint(cause: Cause, *, protocol: Protocol, port: int) -> str:

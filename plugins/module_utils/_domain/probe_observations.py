@@ -13,6 +13,7 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from .probe_causes import Cause, Protocol
+    from .probe_rdp import Negotiation
 
 
 class TcpState(str, Enum):
@@ -67,7 +68,16 @@ class Certificate:
     ip_addresses: tuple[str, ...]
     for_servers: bool
     """No extended key usage at all, or one that includes server authentication."""
+    for_remote_desktop: bool
+    """The same, or one that includes Remote Desktop Authentication, which nothing but Remote Desktop knows."""
+    common_name: str | None
+    """The subject's, the first one where it has several."""
     pem: str
+
+    @property
+    def self_signed(self) -> bool:
+        """Whether its issuer is its subject."""
+        return self.issuer == self.subject
 
     def days_left(self, now: datetime) -> int:
         """Whole days until it expires; negative afterwards."""
@@ -133,6 +143,7 @@ class Observed:
     location: Location
     resolution: Resolution | None = None
     tcp: Connection | None = None
+    rdp: Negotiation | None = None
     tls: Handshake | None = None
     wsman: Identification | None = None
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .probe import judged_name, thumbprint_matches, timestamp
+from .probe_causes import Protocol
+from .probe_findings import certificate_names, judged_name, thumbprint_matches, timestamp
 from .probe_observations import Session
-from .server_name import name_matches
+from .probe_rdp import OFFERED, failure
 
 if t.TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +25,7 @@ if t.TYPE_CHECKING:
         Observed,
         Resolution,
     )
+    from .probe_rdp import Negotiation
 
 
 def describe(observed: Observed, expected: Expectation, verdict: Verdict, *, tries: int, now: datetime) -> Document:
@@ -34,6 +36,9 @@ def describe(observed: Observed, expected: Expectation, verdict: Verdict, *, tri
         "cause": verdict.cause.value if verdict.cause else None,
         "message": verdict.message,
         "hint": verdict.hint,
+        "warnings": [
+            {"cause": warned.cause.value, "message": warned.message, "hint": warned.hint} for warned in verdict.warnings
+        ],
         "protocol": expected.protocol.value,
         "address": observed.host,
         "port": expected.port,
@@ -41,6 +46,7 @@ def describe(observed: Observed, expected: Expectation, verdict: Verdict, *, tri
         "tries": tries,
         "resolve": _describe_resolution(observed.resolution),
         "tcp": _describe_connection(observed.tcp),
+        "rdp": _describe_negotiation(observed.rdp),
         "tls": _describe_handshake(observed, expected, now),
         "wsman": _describe_identification(observed.wsman),
     }
@@ -56,6 +62,21 @@ def _describe_connection(seen: Connection | None) -> Document | None:
     if seen is None:
         return None
     return {"state": seen.state.value, "address": seen.address, "seconds": round(seen.seconds, 3)}
+
+
+def _describe_negotiation(seen: Negotiation | None) -> Document | None:
+    if seen is None:
+        return None
+    refused = seen.first.failure
+    return {
+        "selected_protocol": None if seen.selected is None else seen.selected.name,
+        "offered_protocols": [protocol.name for protocol in OFFERED],
+        "accepted_protocols": [protocol.name for protocol in seen.accepted],
+        "nla": seen.nla.value if seen.nla else None,
+        "legacy": seen.first.legacy,
+        "failure": None if refused is None else {"code": refused, "name": failure(refused).name},
+        "seconds": round(seen.seconds, 3),
+    }
 
 
 def _describe_handshake(observed: Observed, expected: Expectation, now: datetime) -> Document | None:
@@ -76,9 +97,10 @@ def _describe_handshake(observed: Observed, expected: Expectation, now: datetime
         certificate = session.certificate
         result["certificate"] = _describe_certificate(certificate, now)
         result["thumbprint_matches"] = thumbprint_matches(certificate, expected)
-        result["name_matches"] = name_matches(
-            judged_name(observed, expected), dns_names=certificate.dns_names, ip_addresses=certificate.ip_addresses
-        )
+        result["name_matches"] = certificate_names(certificate, observed, expected)
+        if expected.protocol is Protocol.RDP:
+            # The handshake has shown that the machine has the key; what else RDP would send depends on nothing else.
+            result["trusted"] = result["thumbprint_matches"] is True
     return result
 
 

@@ -22,7 +22,7 @@ _FIRST_CHOICE = 1000
 
 ANY = "*"
 _RULE_NAME = re.compile(r"\w([\w.-]{0,78}\w)?", re.ASCII)
-_TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)*")
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)?")
 _EVERYWHERE = frozenset({ANY, "internet", "0.0.0.0/0", "::/0"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -66,13 +66,14 @@ def checked_sources(sources: t.Sequence[str], *, allow_any: bool) -> tuple[str, 
             raise InvalidInput(
                 code="InvalidSource",
                 message=f"{text!r} is neither an address, nor a prefix such as 198.51.100.0/24, nor a service tag.",
+                hint="Security groups know no host names: name the address behind it.",
             )
         chosen.setdefault(normalised_prefix(value), value if network is None else normalised_prefix(value))
     wide = sorted(value for key, value in chosen.items() if key in _EVERYWHERE)
     if wide and not allow_any:
         raise InvalidInput(
             code="AnySourceRefused",
-            message=f"{wide[0]} opens the port to the whole internet.",
+            message=f"The source {wide[0]} opens the port to the whole internet.",
             hint="Name the addresses that need access, or set allow_any_source: true if this is really meant.",
         )
     versions = {network.version for network in map(network_of, chosen) if network}
@@ -210,11 +211,12 @@ def denies_against(rule: SecurityRule, others: t.Iterable[SecurityRule]) -> list
     ]
 
 
-def free_priority(rule: SecurityRule, others: t.Collection[SecurityRule]) -> int | None:
+def free_priority(rule: SecurityRule, others: t.Collection[SecurityRule], *, skip: int = 0) -> int | None:
     """A free priority for ``rule`` in front of every Deny against it; ``None`` when there is none.
 
     From 1000 upwards where no Deny is in the way (room is left in front for rules that must come first), else the
-    highest free one in front of the first Deny. ``rule.priority`` is ignored.
+    highest free one in front of the first Deny. ``rule.priority`` is ignored. ``skip`` passes over so many of them, as
+    far as there are more: writers that met on one number choose different ones next time.
     """
     taken = {
         other.priority
@@ -224,8 +226,5 @@ def free_priority(rule: SecurityRule, others: t.Collection[SecurityRule]) -> int
     limit = min((deny.priority for deny in denies_against(rule, others)), default=HIGHEST_PRIORITY + 1)
     upwards = range(_FIRST_CHOICE, limit)
     downwards = range(min(limit, _FIRST_CHOICE) - 1, LOWEST_PRIORITY - 1, -1)
-    for candidates in (upwards, downwards):
-        for number in candidates:
-            if number not in taken:
-                return number
-    return None
+    free = [number for number in (*upwards, *downwards) if number not in taken]
+    return free[skip % len(free)] if free else None

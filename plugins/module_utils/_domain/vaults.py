@@ -16,6 +16,7 @@ from .resource_id import ResourceId
 
 _VAULT_NAME = re.compile(r"(?=.{3,24}\Z)[A-Za-z](?:[A-Za-z0-9]|-(?!-))*[A-Za-z0-9]")
 _OBJECT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
+_STORE = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,13 @@ class Vault:
     rbac: bool | None
 
 
-def default_vault_name(subscription: str, resource_group: str) -> str:
-    """A name that is always the same for a resource group and that nobody else is likely to have.
+def default_vault_name(subscription: str, resource_group: str, location: str) -> str:
+    """A name that is always the same for the VMs of a group in one region, and that nobody else is likely to have.
 
-    Vault names are DNS names shared by all of Azure: 60 bits of SHA-256 keep strangers apart.
+    A VM takes certificates only from a vault of its own region. Vault names are DNS names shared by all of Azure: 60
+    bits of SHA-256 keep strangers apart.
     """
-    digest = hashlib.sha256(f"{subscription}/{resource_group}".lower().encode()).digest()
+    digest = hashlib.sha256(f"{subscription}/{resource_group}/{_region(location)}".lower().encode()).digest()
     return "azvm-access-" + base64.b32encode(digest).decode().lower()[:12]
 
 
@@ -56,6 +58,17 @@ def checked_object_name(name: str) -> str:
             code="InvalidCertificateName",
             message=f"{name!r} can't be the name of a certificate in a vault.",
             hint="Use up to 127 letters, digits and hyphens.",
+        )
+    return name
+
+
+def checked_store(name: str) -> str:
+    """Raise :class:`InvalidInput` unless ``name`` can be a certificate store below LocalMachine, such as ``My``."""
+    if not _STORE.fullmatch(name):
+        raise InvalidInput(
+            code="InvalidCertificateStore",
+            message=f"{name!r} can't be a certificate store.",
+            hint="Name the store only, without LocalMachine; WinRM looks in My.",
         )
     return name
 

@@ -69,7 +69,8 @@ class VirtualMachine:
     """``secrets`` is ``osProfile.secrets`` in Azure's order; ``etag`` is None where the service does not give one.
 
     ``agent_message`` is the agent's own status text. ``computer_name`` is what Windows calls itself, when Azure knows.
-    ``failure`` is the error code of the last update when that failed, else empty.
+    ``failure`` is the error code of the last update when that failed, else empty. ``admin_username`` is the account
+    that Azure made with the VM.
     """
 
     id: ResourceId
@@ -86,6 +87,8 @@ class VirtualMachine:
     etag: str | None
     failure: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    admin_username: str | None = None
+    allows_extensions: bool = True
 
     @property
     def name(self) -> str:
@@ -93,6 +96,11 @@ class VirtualMachine:
 
     def __str__(self) -> str:
         return f"virtual machine {self.id.name} in resource group {self.id.resource_group}"
+
+
+def certificates_missing(vm: VirtualMachine) -> bool:
+    """Whether the last update failed over a certificate: the VM then refers to what it may not have installed."""
+    return vm.failure.lower().startswith(("keyvault", "certificate"))
 
 
 def require_windows(vm: VirtualMachine) -> None:

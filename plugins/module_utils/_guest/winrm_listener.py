@@ -3,10 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guest scripts that read, apply and remove the WinRM HTTPS listener of a Windows VM.
 
-Each script takes one parameter, `Payload`: base64 of a UTF-8 JSON object. Base64 keeps quotes, `&` and line breaks
-away from the command line that Run Command builds (`$Input` is an automatic variable and cannot be a parameter).
-Each prints one JSON object on one line and exits with 0 (`"ok": true`) or 1 (`"ok": false`).
-They hold no decisions: Python reads, compares, and hands over one planned change.
+What a script is given and what it prints is JSON, as :mod:`parts` describes.
 
 `winrm_listener_read`
     Payload: `thumbprint` (upper case hexadecimal SHA-1, or null), `firewall_rule` (its Name).
@@ -21,7 +18,7 @@ They hold no decisions: Python reads, compares, and hands over one planned chang
     `session_configuration` enabled | disabled | missing,
     `token_filter_policy` integer, or null when the value does not exist (LocalAccountTokenFilterPolicy),
     `certificate` null or {`thumbprint`, `common_name`, `dns_names` [], `not_after` "2026-01-31T00:00:00Z",
-    `has_private_key`, `server_authentication`} of that thumbprint in LocalMachine\\My,
+    `has_private_key`, `usages` [OIDs of the extended key usage]} of that thumbprint in LocalMachine\\My,
     `firewall` null or {`enabled`, `direction`, `action`, `profile`, `protocol`, `local_ports` [strings],
     `remote_addresses` [strings]},
     `record` null or the text kept in HKLM:\\SOFTWARE\\azvm.access, value WinRMListener.
@@ -45,89 +42,22 @@ They hold no decisions: Python reads, compares, and hands over one planned chang
     The record goes last, always.
     Answer: the state, and `done`.
 
-Every failure: `ok` false, `step`, `message` (Windows' own text, often a WSManFault in XML), `hresult` "0x80338115",
-`done` [], `restored` true | false | null (was the previous listener put back?), `binding` (what
-`netsh http show sslcert` says about the port, after a failed listener, else "").
+A failure after a failed listener also has `binding`: what `netsh http show sslcert` says about the port.
 """
 
 from __future__ import annotations
 
+from . import parts
 from .script import GuestScript
 
-_HEAD = r"""
-param(
-    [string] $Payload
-)
-$ErrorActionPreference = 'Stop'
-$ProgressPreference = 'SilentlyContinue'
-$WarningPreference = 'SilentlyContinue'
+_NAMES = r"""
 $PolicyKey = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System'
 $PolicyValue = 'LocalAccountTokenFilterPolicy'
-$RecordKey = 'HKLM:\SOFTWARE\azvm.access'
 $RecordValue = 'WinRMListener'
 $ListenerUri = 'winrm/config/listener'
 $ListenerSelector = @{
     Address = '*'
     Transport = 'HTTPS'
-}
-$progress = @{
-    step = 'payload'
-    done = @()
-    restored = $null
-    binding = ''
-}
-
-function Read-Request {
-    $bytes = [System.Convert]::FromBase64String($Payload)
-    $json = [System.Text.Encoding]::UTF8.GetString($bytes)
-    return ConvertFrom-Json -InputObject $json
-}
-
-function Write-Answer {
-    param(
-        $Answer
-    )
-    $json = ConvertTo-Json -InputObject $Answer -Compress -Depth 5
-    # Console code pages differ between machines, so only ASCII leaves this script.
-    $escape = {
-        param(
-            $Match
-        )
-        return ('\u{0:x4}' -f [int][char]$Match.Value)
-    }
-    $ascii = [System.Text.RegularExpressions.Regex]::Replace($json, '[^\x20-\x7e]', $escape)
-    Write-Output -InputObject $ascii
-}
-
-function Limit-Text {
-    param(
-        [string] $Text,
-        [int] $Length
-    )
-    # A character outside ASCII becomes six in the answer, and Run Command keeps 4096 bytes.
-    if ($Text -match '[^\x00-\x7f]') {
-        $Length = [int]($Length / 4)
-    }
-    if ($Text.Length -gt $Length) {
-        return $Text.Substring(0, $Length)
-    }
-    return $Text
-}
-
-function Write-Failure {
-    param(
-        $Failure
-    )
-    $answer = [ordered]@{
-        ok = $false
-        step = $progress.step
-        message = Limit-Text -Text $Failure.Exception.Message -Length 1200
-        hresult = ('0x{0:x8}' -f $Failure.Exception.HResult)
-        done = @($progress.done)
-        restored = $progress.restored
-        binding = Limit-Text -Text $progress.binding -Length 600
-    }
-    Write-Answer -Answer $answer
 }
 """
 
@@ -199,69 +129,6 @@ function Get-SessionState {
     return 'disabled'
 }
 
-function Get-CertificateState {
-    param(
-        [string] $Thumbprint
-    )
-    $all = Get-ChildItem -Path 'Cert:\LocalMachine\My'
-    $found = $all | Where-Object -Property Thumbprint -EQ -Value $Thumbprint | Select-Object -First 1
-    if ($null -eq $found) {
-        return $null
-    }
-    $simple = [System.Security.Cryptography.X509Certificates.X509NameType]::SimpleName
-    $names = @()
-    foreach ($entry in ($found.DnsNameList | Select-Object -First 10)) {
-        $names += $entry.Punycode
-    }
-    $usages = @()
-    foreach ($entry in $found.EnhancedKeyUsageList) {
-        $usages += $entry.ObjectId
-    }
-    $serves = ($usages.Count -eq 0) -or ($usages -contains '1.3.6.1.5.5.7.3.1')
-    $end = $found.NotAfter.ToUniversalTime()
-    return [ordered]@{
-        thumbprint = $found.Thumbprint
-        common_name = $found.GetNameInfo($simple, $false)
-        dns_names = $names
-        not_after = $end.ToString('s', [System.Globalization.CultureInfo]::InvariantCulture) + 'Z'
-        has_private_key = $found.HasPrivateKey
-        server_authentication = $serves
-    }
-}
-
-function Get-FirewallState {
-    param(
-        [string] $Name
-    )
-    $rule = Get-NetFirewallRule -Name $Name -ErrorAction SilentlyContinue
-    if ($null -eq $rule) {
-        return $null
-    }
-    $ports = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule
-    $addresses = Get-NetFirewallAddressFilter -AssociatedNetFirewallRule $rule
-    return [ordered]@{
-        enabled = ([string]$rule.Enabled -eq 'True')
-        direction = [string]$rule.Direction
-        action = [string]$rule.Action
-        profile = [string]$rule.Profile
-        protocol = [string]$ports.Protocol
-        local_ports = @($ports.LocalPort | Select-Object -First 8)
-        remote_addresses = @($addresses.RemoteAddress | Select-Object -First 41)
-    }
-}
-
-function Get-RegistryValue {
-    param(
-        [string] $Path,
-        [string] $Name
-    )
-    $item = Get-ItemProperty -Path $Path -Name $Name -ErrorAction SilentlyContinue
-    if ($null -eq $item) {
-        return $null
-    }
-    return $item.$Name
-}
-
 function Get-GuestState {
     param(
         $Request
@@ -285,7 +152,8 @@ function Get-GuestState {
         record = Get-RegistryValue -Path $RecordKey -Name $RecordValue
     }
     if ($Request.thumbprint) {
-        $state.certificate = Get-CertificateState -Thumbprint $Request.thumbprint
+        $found = Find-Certificate -Thumbprint $Request.thumbprint
+        $state.certificate = Get-CertificateState -Certificate $found
     }
     if ($state.service.status -eq 'Running') {
         $config = Get-WSManInstance -ResourceURI 'winrm/config/service'
@@ -300,17 +168,6 @@ function Get-GuestState {
 """
 
 _CHANGE = r"""
-function Start-Step {
-    param(
-        [string] $Name
-    )
-    $progress.step = $Name
-}
-
-function Complete-Step {
-    $progress.done = @($progress.done) + $progress.step
-}
-
 function ConvertTo-ValueSet {
     param(
         $Object
@@ -346,56 +203,9 @@ function Set-TokenFilterPolicy {
     )
     New-ItemProperty -Path $PolicyKey -Name $PolicyValue -Value $Value -PropertyType DWord -Force | Out-Null
 }
-
-function Write-State {
-    param(
-        $Request
-    )
-    Start-Step -Name 'state'
-    $state = Get-GuestState -Request $Request
-    $state['done'] = @($progress.done)
-    Write-Answer -Answer $state
-}
-"""
-
-_READ = r"""
-try {
-    $request = Read-Request
-    $progress.step = 'state'
-    $state = Get-GuestState -Request $request
-    Write-Answer -Answer $state
-    exit 0
-}
-catch {
-    Write-Failure -Failure $_
-    exit 1
-}
 """
 
 _APPLY = r"""
-function Assert-Certificate {
-    param(
-        [string] $Thumbprint
-    )
-    $certificate = Get-CertificateState -Thumbprint $Thumbprint
-    if ($null -eq $certificate) {
-        throw 'The certificate is not in LocalMachine\My.'
-    }
-    if (-not $certificate.has_private_key) {
-        throw 'The certificate in LocalMachine\My has no private key.'
-    }
-}
-
-function Save-Record {
-    param(
-        [string] $Text
-    )
-    if (-not (Test-Path -Path $RecordKey)) {
-        New-Item -Path $RecordKey -Force | Out-Null
-    }
-    New-ItemProperty -Path $RecordKey -Name $RecordValue -Value $Text -PropertyType String -Force | Out-Null
-}
-
 $IsOurSelector = {
     ($_.address -eq '*') -and ($_.transport -eq 'HTTPS')
 }
@@ -440,33 +250,12 @@ function Set-HttpsListener {
     catch {
         $failure = $_
         $endpoint = ('ipport=0.0.0.0:{0}' -f $Wanted.port)
-        $progress.binding = (netsh.exe http show sslcert $endpoint) -join ' '
+        $binding = (netsh.exe http show sslcert $endpoint) -join ' '
+        $progress['binding'] = Limit-Text -Text $binding -Length 600
         if ($null -ne $previous) {
             Restore-HttpsListener -Listener $previous
         }
         throw $failure
-    }
-}
-
-function Set-FirewallRule {
-    param(
-        $Rule
-    )
-    $values = @{
-        Enabled = 'True'
-        Direction = 'Inbound'
-        Action = 'Allow'
-        Profile = 'Any'
-        Protocol = 'TCP'
-        LocalPort = [string]$Rule.port
-        RemoteAddress = [string[]]$Rule.remote_addresses
-    }
-    $found = Get-NetFirewallRule -Name $Rule.name -ErrorAction SilentlyContinue
-    if ($null -eq $found) {
-        New-NetFirewallRule -Name $Rule.name -DisplayName $Rule.display_name -Group $Rule.group @values | Out-Null
-    }
-    else {
-        Set-NetFirewallRule -Name $Rule.name @values | Out-Null
     }
 }
 
@@ -530,9 +319,7 @@ function Restore-TokenFilterPolicy {
 try {
     $request = Read-Request
     if ($request.firewall) {
-        Start-Step -Name 'firewall'
-        Remove-NetFirewallRule -Name $request.firewall_rule
-        Complete-Step
+        Remove-FirewallRule -Name $request.firewall_rule
     }
     if ($request.listener) {
         Start-Step -Name 'listener'
@@ -545,10 +332,7 @@ try {
         Restore-TokenFilterPolicy -Value $request.token_filter_policy.value
         Complete-Step
     }
-    Start-Step -Name 'record'
-    if (Test-Path -Path $RecordKey) {
-        Remove-ItemProperty -Path $RecordKey -Name $RecordValue -ErrorAction SilentlyContinue
-    }
+    Remove-Record
     Write-State -Request $request
     exit 0
 }
@@ -558,11 +342,12 @@ catch {
 }
 """
 
-READ = GuestScript.assemble(name="winrm_listener_read", version=1, parts=(_HEAD, _STATE, _READ), changes=False)
+_LOOK = (parts.HEAD, _NAMES, parts.CERTIFICATE, parts.STATE, _STATE)
+READ = GuestScript.assemble(name="winrm_listener_read", version=1, parts=(*_LOOK, parts.READ), changes=False)
 APPLY = GuestScript.assemble(
-    name="winrm_listener_apply", version=1, parts=(_HEAD, _STATE, _CHANGE, _APPLY), changes=True
+    name="winrm_listener_apply", version=1, parts=(*_LOOK, parts.STEPS, parts.APPLY, _CHANGE, _APPLY), changes=True
 )
 REMOVE = GuestScript.assemble(
-    name="winrm_listener_remove", version=1, parts=(_HEAD, _STATE, _CHANGE, _REMOVE), changes=True
+    name="winrm_listener_remove", version=1, parts=(*_LOOK, parts.STEPS, parts.REMOVE, _CHANGE, _REMOVE), changes=True
 )
 SCRIPTS = (READ, APPLY, REMOVE)

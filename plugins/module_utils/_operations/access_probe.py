@@ -5,19 +5,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from .._azure import compute, network
 from .._domain.deadline import Deadline
-from .._domain.errors import InvalidInput
+from .._domain.errors import InvalidInput, TimedOut
 from .._domain.network import chosen_interface
 from .._domain.outcome import Outcome
-from .._domain.probe import NotVerified, judge, judged_name
+from .._domain.probe import NotVerified, judge
 from .._domain.probe_causes import STAGES, Protocol, Stage
+from .._domain.probe_findings import judged_name
 from .._domain.probe_observations import Expectation, Location, Observed, TcpState
+from .._domain.probe_rdp import SecurityProtocol
 from .._domain.probe_result import describe
 from .._domain.resource_id import VmTarget
 from .._domain.server_name import normalise_server_name
@@ -27,9 +31,11 @@ from .._probe.resolve import resolve
 from .._probe.tcp import probe_port
 from .._probe.tls import open_again, probe_handshake
 from .._probe.wsman import probe_identity
+from .._probe.x224 import ask_for_tls, probe_negotiation
 from .vm_network import addresses
 
 if t.TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping, Sequence
 
     from .._domain.probe import Verdict
@@ -37,7 +43,7 @@ if t.TYPE_CHECKING:
     from .._probe.resolve import Endpoint
     from .context import Context
 
-_DEFAULT_PORTS = {Protocol.WINRM: 5986}
+_DEFAULT_PORTS = {Protocol.WINRM: 5986, Protocol.RDP: 3389}
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 15.0
 _SILENT_STATES = (PowerState.STOPPED, PowerState.STOPPING, PowerState.DEALLOCATED, PowerState.DEALLOCATING)
@@ -142,7 +148,9 @@ def _probe(options: Options, *, locate: Callable[[], Location], deadline: Deadli
         deadline.pause(pause, waiting_for="access", last_seen=verdict.message)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
         if observed.tcp is None or observed.tcp.state is not TcpState.OPEN:
-            location = locate()  # a VM that starts can come back with another address
+            # A VM that starts can come back with another address. The last try goes to where it was.
+            with contextlib.suppress(TimedOut):
+                location = locate()
         tries += 1
         observed, verdict = _Try(options, location).run()
     probe = describe(observed, options.expected, verdict, tries=tries, now=_now())
@@ -172,6 +180,7 @@ class _Try:
         self._steps: Mapping[Stage, Callable[[], Observed]] = {
             Stage.RESOLVE: self._resolve,
             Stage.TCP: self._connect,
+            Stage.NEGOTIATE: self._negotiate,
             Stage.TLS: self._shake_hands,
             Stage.IDENTIFY: self._identify,
         }
@@ -203,8 +212,19 @@ class _Try:
         self._endpoints = (endpoint,)
         return dataclasses.replace(self._observed, tcp=connection)
 
+    def _negotiate(self) -> Observed:
+        negotiation = probe_negotiation(self._endpoints[0], time_limit=self._deadline)
+        return dataclasses.replace(self._observed, rdp=negotiation)
+
     def _shake_hands(self) -> Observed:
-        handshake = probe_handshake(self._endpoints[0], server_name=self._server_name, deadline=self._deadline())
+        deadline = self._deadline()
+        before: Callable[[socket.socket], None] | None = None
+        negotiation = self._observed.rdp
+        if negotiation is not None:
+            if negotiation.selected is SecurityProtocol.RDP:
+                return self._observed
+            before = functools.partial(ask_for_tls, offer=negotiation.decisive.offered, deadline=deadline)
+        handshake = probe_handshake(self._endpoints[0], server_name=self._server_name, deadline=deadline, before=before)
         return dataclasses.replace(self._observed, tls=handshake)
 
     def _identify(self) -> Observed:

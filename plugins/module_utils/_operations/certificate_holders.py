@@ -9,9 +9,10 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._azure.certificates import VaultIssuer
+from .._azure.polling import unless_busy
 from .._azure.secrets import DataPlane, ResourceManager
 from .._domain.certificates import CertificateVersion, StoredVersion, names_tags, newest, thumbprint_tags
-from .._domain.errors import Conflict, Denied, Refused, Unavailable
+from .._domain.errors import AccessError, Conflict, Denied, Refused, Unavailable
 from .._domain.issuance import issue
 
 if t.TYPE_CHECKING:
@@ -19,13 +20,16 @@ if t.TYPE_CHECKING:
 
     from .._azure.secrets import SecretChannel
     from .._domain.certificates import CertificateNames, Validity
-    from .._domain.errors import AccessError
     from .._domain.vaults import Vault
     from .context import Context
 
 T = t.TypeVar("T")
+E = t.TypeVar("E", Conflict, Denied)
 
 _DELETED = "ObjectIsDeletedButRecoverable"
+
+# Refusals that pass once a role that was granted moments ago begins to act; a firewall or a policy never does.
+_PASSING = frozenset({"ForbiddenByRbac", "AuthorizationFailed"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +49,29 @@ class WantedCertificate:
 
 
 class CertificateHolder(t.Protocol):
-    """One certificate of one vault."""
+    """One certificate of one vault. Each call raises :class:`Conflict` when what it meets is not this collection's."""
 
     @property
     def channel(self) -> str:
         """Which way was taken: ``data_plane`` or ``resource_manager``."""
 
     def current(self) -> CertificateVersion | None:
-        """The current version; ``None`` when there is none. Raises :class:`Conflict` when it is somebody else's."""
+        """The current version; ``None`` when there is none."""
 
-    def renewed(self, names: CertificateNames) -> CertificateVersion:
-        """A new version for ``names``."""
+    def deleted(self) -> CertificateVersion | None:
+        """What a soft-deleted one of this name holds; ``None`` when there is none, as far as the caller may know.
+
+        Raises :class:`Conflict` when it is there and may not be brought back.
+        """
+
+    def recovered(self) -> CertificateVersion | None:
+        """Bring the soft-deleted one back; its current version."""
+
+    def renewed(self, names: CertificateNames, *, instead_of: CertificateVersion | None) -> CertificateVersion:
+        """A new version for ``names``; ``instead_of`` is the one found unfit."""
+
+    def require_removable(self) -> None:
+        """Raise :class:`Conflict` when the way that was taken can't delete."""
 
     def remove(self) -> bool:
         """Soft-delete it; False when there was none."""
@@ -81,7 +97,14 @@ class ControllerCertificate:
     def current(self) -> CertificateVersion | None:
         return _own(newest(self._through(self._versions)), self._wanted.name, self._vault)
 
-    def renewed(self, names: CertificateNames) -> CertificateVersion:
+    def deleted(self) -> CertificateVersion | None:
+        return _recoverable(self._channel.deleted(self._wanted.name), self._wanted, self._vault)
+
+    def recovered(self) -> CertificateVersion | None:
+        self._channel.recover(self._wanted.name, deadline=self._context.deadline)
+        return self.current()
+
+    def renewed(self, names: CertificateNames, *, instead_of: CertificateVersion | None) -> CertificateVersion:
         wanted = self._wanted
         not_before, not_after = wanted.validity.span(*self._context.azure.now())
         issued = issue(names, key_size=wanted.key_size, not_before=not_before, not_after=not_after)
@@ -92,16 +115,15 @@ class ControllerCertificate:
                 wanted.name, issued.secret_value, tags=tags, not_before=not_before, not_after=not_after
             )
 
-        try:
-            written = self._through(write)
-        except Conflict as error:
-            _check_recoverable(error, wanted)
-            self._channel.recover(wanted.name, deadline=self._context.deadline)
-            written = self._through(write)
+        written = _written(lambda: self._through(write), wanted, self._context)
         # Somebody else may have written at the same moment: what is current in the vault is what everybody uses.
-        latest = newest([written, *self._through(self._versions)])
+        versions = [written, *self._through(self._versions)]
+        latest = newest(each for each in versions if not instead_of or each.secret_url != instead_of.secret_url)
         current = _own(latest, wanted.name, self._vault) or _incomplete(wanted.name)
         return replace(current, pem=issued.pem) if current.thumbprint == issued.thumbprint else current
+
+    def require_removable(self) -> None:
+        self._channel.require_delete(self._wanted.name)
 
     def remove(self) -> bool:
         deadline = self._context.deadline
@@ -120,16 +142,26 @@ class ControllerCertificate:
         except (Denied, Unavailable) as closed:
             if self._wanted.channel == "auto" and isinstance(self._channel, DataPlane):
                 return self._through_resource_manager(call, closed)
-            return _patiently(lambda: call(self._channel), closed, self._wanted, self._context)
+            return self._patiently(call, closed)
 
     def _through_resource_manager(self, call: Callable[[SecretChannel], T], closed: AccessError) -> T:
         other = ResourceManager(self._context.azure, self._vault)
         try:
             result = call(other)
         except Denied:
-            return _patiently(lambda: call(self._channel), closed, self._wanted, self._context)
+            return self._patiently(call, closed)
         self._channel = other
         return result
+
+    def _patiently(self, call: Callable[[SecretChannel], T], closed: AccessError) -> T:
+        try:
+            return _patiently(lambda: call(self._channel), closed, self._wanted, self._context)
+        except Denied as final:
+            if self._wanted.channel != "data_plane":
+                raise
+            raise _with_hint(
+                final, f"{final.hint} Or leave vault_channel out: Contributor on the vault is enough then.".strip()
+            ) from closed
 
 
 class VaultCertificate:
@@ -146,7 +178,14 @@ class VaultCertificate:
     def current(self) -> CertificateVersion | None:
         return _own(self._allowed(lambda: self._issuer.current(self._wanted.name)), self._wanted.name, self._vault)
 
-    def renewed(self, names: CertificateNames) -> CertificateVersion:
+    def deleted(self) -> CertificateVersion | None:
+        return _recoverable(self._issuer.deleted(self._wanted.name), self._wanted, self._vault)
+
+    def recovered(self) -> CertificateVersion | None:
+        self._allowed(lambda: self._issuer.recover(self._wanted.name, deadline=self._context.deadline))
+        return self.current()
+
+    def renewed(self, names: CertificateNames, *, instead_of: CertificateVersion | None) -> CertificateVersion:
         wanted, deadline = self._wanted, self._context.deadline
 
         def create() -> StoredVersion:
@@ -155,13 +194,11 @@ class VaultCertificate:
                 wanted.name, names=names, key_size=wanted.key_size, months=months, deadline=deadline
             )
 
-        try:
-            made = self._allowed(create)
-        except Conflict as error:
-            _check_recoverable(error, wanted)
-            self._issuer.recover(wanted.name, deadline=deadline)
-            made = self._allowed(create)
+        made = _written(lambda: self._allowed(create), wanted, self._context)
         return _own(made, wanted.name, self._vault) or _incomplete(wanted.name)
+
+    def require_removable(self) -> None:
+        return None
 
     def remove(self) -> bool:
         return self._allowed(lambda: self._issuer.delete(self._wanted.name, deadline=self._context.deadline))
@@ -170,45 +207,79 @@ class VaultCertificate:
         try:
             return call()
         except Denied as closed:
-            return _patiently(call, closed, self._wanted, self._context)
+            try:
+                return _patiently(call, closed, self._wanted, self._context)
+            except Denied as final:
+                if final.code not in ("ForbiddenByRbac", "ForbiddenByPolicy"):
+                    raise
+                raise _with_hint(
+                    final,
+                    "key_source: vault needs the role Key Vault Certificates Officer (or, with access policies, the"
+                    " certificate permissions get, create, delete and recover); key_source: controller does without.",
+                ) from closed
 
 
 def _patiently(call: Callable[[], T], closed: AccessError, wanted: WantedCertificate, context: Context) -> T:
-    """Call again until it is allowed; the refusal itself is raised when ``rights_timeout`` is over."""
+    """Call again until it is allowed; the refusal itself is raised when ``rights_timeout`` is over, or can't pass."""
     patience = context.deadline.within(wanted.rights_timeout)
-    while True:
-        if patience.passed:
-            raise closed
+    while not patience.passed and (isinstance(closed, Unavailable) or closed.code in _PASSING):
         patience.pause(context.azure.poll_interval, waiting_for="the right to use the vault", last_seen=closed.message)
         try:
             return call()
         except (Denied, Unavailable) as still:
             closed = still
+    raise closed
 
 
-def _own(found: StoredVersion | None, name: str, vault: Vault) -> CertificateVersion | None:
+def _written(write: Callable[[], StoredVersion], wanted: WantedCertificate, context: Context) -> StoredVersion:
+    """Write; wait while the name is on its way out of the vault or back into it."""
+    try:
+        return unless_busy(write, deadline=context.deadline, waiting_for=f"{wanted.name} in the key vault")
+    except Conflict as error:
+        if error.code != _DELETED:
+            raise _with_hint(
+                error, "Something else in the vault has this name: choose another certificate_name."
+            ) from error
+        # Its deletion could not be seen beforehand: through Resource Manager, without the right to, or just now.
+        raise _with_hint(
+            error,
+            "Run the task as somebody with the role Key Vault Secrets Officer (it is brought back then), recover it in"
+            " the vault, or choose another certificate_name.",
+        ) from error
+
+
+def _own(found: StoredVersion | None, name: str, vault: Vault, *, kind: str = "") -> CertificateVersion | None:
     if found is None:
         return None
     certificate = found.certificate()
+    if found.made_by_vault:
+        raise Conflict(
+            code="CertificateOfVault",
+            message=f"{name} in the key vault {vault.id.name} is a certificate that the vault made itself.",
+            hint="Use key_source: vault to go on with it, or choose another certificate_name.",
+        )
     if certificate is None:
         raise Conflict(
             code="SecretOfOthers",
-            message=f"The key vault {vault.id.name} already holds a {name} that this collection did not make.",
+            message=f"The key vault {vault.id.name} already holds a {kind}{name} that this collection did not make.",
             hint="Choose another certificate_name: what it holds can't be known without reading its private key.",
         )
     return certificate
+
+
+def _recoverable(found: StoredVersion | None, wanted: WantedCertificate, vault: Vault) -> CertificateVersion | None:
+    if found is not None and not wanted.may_recover:
+        raise Conflict(
+            code=_DELETED,
+            message=f"A deleted {wanted.name} in the key vault {vault.id.name} still holds the name.",
+            hint="Set recover_deleted: true to bring it back, choose another certificate_name, or purge it yourself.",
+        )
+    return _own(found, wanted.name, vault, kind="deleted ")
 
 
 def _incomplete(name: str) -> t.NoReturn:
     raise Refused(code="CertificateNotStored", message=f"The vault does not show the version of {name} it just took.")
 
 
-def _check_recoverable(error: Conflict, wanted: WantedCertificate) -> None:
-    if error.code != _DELETED:
-        raise error
-    if not wanted.may_recover:
-        raise Conflict(
-            code=_DELETED,
-            message=error.message,
-            hint=f"Set recover_deleted: true to bring {wanted.name} back, or choose another certificate_name.",
-        ) from error
+def _with_hint(error: E, hint: str) -> E:
+    return type(error)(code=error.code, message=error.message, hint=hint, details=error.details)

@@ -68,7 +68,8 @@ def _made(wanted: WantedVault, context: Context) -> Vault:
         vault = _created(wanted, context, recover=deleted is not None)
     except Conflict as error:
         vault = _after_conflict(wanted, context, error)
-    require_region(vault, wanted.location, vm=wanted.used_by)
+    if wanted.for_deployment:
+        require_region(vault, wanted.location, vm=wanted.used_by)
     # A recovered vault has the switches it had when it was deleted.
     return settled_vault(wanted, vault, context)
 

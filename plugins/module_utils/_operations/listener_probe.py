@@ -36,7 +36,7 @@ def seen_from_here(
 
     It does when the certificate is the wanted one, carries ``hostname``, and Negotiate is offered and Basic is not.
     """
-    host = address or _address(vm, network_interface, context)
+    host = address or vm_address(vm, network_interface, context)
     if host is None:
         return None
     # Without a host name, one that the certificate carries is checked: the thumbprint has settled who it is.
@@ -82,7 +82,7 @@ def _probe(host: str, *, port: int, thumbprint: str, server_name: str | None, co
     return probe_access(options, candidates=lambda: [host], deadline=context.deadline).thing
 
 
-def _address(vm: VirtualMachine, network_interface: str | None, context: Context) -> str | None:
+def vm_address(vm: VirtualMachine, network_interface: str | None, context: Context) -> str | None:
     """The VM's public address, else its private one."""
     nic = network.network_interface(
         context.azure, chosen_interface(vm.network_interfaces, network_interface, vm=str(vm))

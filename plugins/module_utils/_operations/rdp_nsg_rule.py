@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import random
 import typing as t
 from dataclasses import dataclass, replace
 
 from .._azure import compute, network
 from .._domain.errors import Conflict, InvalidInput, NotFound, NotReady
 from .._domain.network import chosen_interface
-from .._domain.opening import EVERY_VM, Opening, RuleChange, planned_removal, planned_rule
+from .._domain.opening import Opening, RuleChange, checked_description, planned_removal, planned_rule
 from .._domain.outcome import Document, Outcome
 from .._domain.resource_id import ResourceId, VmTarget
+from .._domain.rule_owner import EVERY_VM, RuleOwner, application_groups_owner, interface_owner, vm_owner
 from .._domain.security_rules import (
     HIGHEST_PRIORITY,
     LOWEST_PRIORITY,
@@ -60,7 +62,13 @@ class Options:
         groups = parameters["application_security_groups"] or []
         for text in groups:
             ResourceId.parse(text, expected_type="Microsoft.Network/applicationSecurityGroups")
-        return cls(
+        if bool(groups) != (parameters["destination"] == "application_security_groups"):
+            raise InvalidInput(
+                code="InvalidDestination",
+                message="application_security_groups and destination: application_security_groups go together.",
+                hint="Set both or neither.",
+            )
+        options = cls(
             target=VmTarget.from_options(parameters),
             present=present,
             port=port,
@@ -75,18 +83,37 @@ class Options:
             description=parameters["description"] or None,
             network_interface=parameters["network_interface"] or None,
         )
+        checked_description(options.description, options.owner)
+        return options
+
+    @property
+    def owner(self) -> RuleOwner:
+        """Whom the rule is for, as far as the options can tell: the casing of names is Azure's to say."""
+        return self.owner_of(vm_owner(self.target.resource_group, self.target.name), self.application_security_groups)
+
+    def owner_of(self, vm: RuleOwner, groups: t.Sequence[str]) -> RuleOwner:
+        """Whom the rule is for: the VM, or what the option ``destination`` puts in its place."""
+        if self.destination == "vm":
+            return vm
+        return EVERY_VM if self.destination == "any" else application_groups_owner(groups)
 
 
 def run(options: Options, context: Context) -> Outcome:
     """Read the guards of the VM, plan one change per group, apply what is needed."""
     vm = compute.read_vm(context.azure, options.target)
-    nic = network.network_interface(
-        context.azure, chosen_interface(vm.network_interfaces, options.network_interface, vm=str(options.target))
-    )
+    main = chosen_interface(vm.network_interfaces, None, vm=str(options.target))
+    wanted = chosen_interface(vm.network_interfaces, options.network_interface, vm=str(options.target))
+    nic = network.network_interface(context.azure, wanted)
     found = guards(context.azure, nic)
     warnings = () if found else _unguarded(options, nic, context)
-    opening = _opening(options, nic)
-    changes = [_settled(opening, guard, options, context) for guard in found]
+    owner = vm_owner(vm.id.resource_group, vm.name)
+    if main != wanted:
+        owner = interface_owner(vm.id.resource_group, vm.name, nic.id.name)
+    opening = _opening(options, nic, owner)
+    # All groups are planned before the first is written: what one of them refuses leaves nothing half-made.
+    changes = [_planned(opening, guard, options) for guard in found]
+    if not context.check_mode:
+        changes = [_applied(opening, change, options, context) for change in changes]
     return Outcome(
         name="rule",
         thing=_thing(options, changes),
@@ -96,23 +123,26 @@ def run(options: Options, context: Context) -> Outcome:
     )
 
 
-def _opening(options: Options, nic: NetworkInterface) -> Opening:
-    target = options.target
-    wanted = set(map(str.lower, options.application_security_groups))
-    if options.present and wanted - set(map(str.lower, nic.main.application_security_group_ids)):
+def _opening(options: Options, nic: NetworkInterface, vm: RuleOwner) -> Opening:
+    wanted = [ResourceId.parse(text) for text in options.application_security_groups]
+    own = [ResourceId.parse(text) for text in nic.main.application_security_group_ids]
+    missing = [group for group in wanted if group not in own]
+    if options.present and missing:
         raise NotFound(
             code="NotInApplicationSecurityGroup",
-            message=f"The network interface {nic.id.name} does not belong to every application security group named.",
-            hint="Add the interface to the group first; a rule for a group it is not in would not let anybody in.",
+            message=f"The network interface {nic.id.name} does not belong to the application security group"
+            f" {missing[0].name}.",
+            hint="Add the interface to the group first: a rule for a group it is not in would not let anybody in.",
         )
+    groups = [str(next((each for each in own if each == group), group)) for group in wanted]
     return Opening(
-        vm_name=target.name,
-        owner=f"{target.resource_group}/{target.name}".lower() if options.destination == "vm" else EVERY_VM,
+        vm=vm,
+        owner=options.owner_of(vm, groups),
         port=options.port,
         protocol=options.protocol,
         sources=options.sources,
         destinations=_destinations(options, nic) if options.destination == "vm" else None,
-        destination_groups=options.application_security_groups,
+        destination_groups=tuple(groups),
         name=options.name,
         priority=options.priority,
         description=options.description,
@@ -133,24 +163,29 @@ def _destinations(options: Options, nic: NetworkInterface) -> tuple[str, ...]:
     return fitting
 
 
-def _settled(opening: Opening, guard: Guard, options: Options, context: Context) -> RuleChange:
-    """Plan the change for one group and apply it; plan again when a priority was taken by somebody faster."""
-    while True:
-        change = planned_rule(opening, guard) if options.present else planned_removal(opening, guard)
-        if not change.needed or context.check_mode:
-            return change
+def _planned(opening: Opening, guard: Guard, options: Options, *, skip: int = 0) -> RuleChange:
+    return planned_rule(opening, guard, skip=skip) if options.present else planned_removal(opening, guard)
+
+
+def _applied(opening: Opening, change: RuleChange, options: Options, context: Context) -> RuleChange:
+    """Apply the change of one group; plan it anew when its priority was taken by somebody faster."""
+    spread = 8
+    while change.needed:
         try:
             _apply(change, context)
         except Conflict as error:
             if not network.is_priority_clash(error) or options.priority is not None:
                 raise
-            context.deadline.pause(
-                0.2, waiting_for=f"a free priority in the security group {guard.group.id.name}", last_seen=error.message
-            )
-            group = network.security_group(context.azure, guard.group.id)
-            guard = replace(guard, group=group)
+            group = change.guard.group.id
+            waiting_for = f"a free priority in the security group {group.name}"
+            context.deadline.pause(0.2, waiting_for=waiting_for, last_seen=error.message)
+            guard = replace(change.guard, group=network.security_group(context.azure, group))
+            # Ten runs that met on one number would meet on the next one, too. Any number will do: no cryptography.
+            change = _planned(opening, guard, options, skip=random.randrange(spread))  # noqa: S311
+            spread *= 4
         else:
             return change
+    return change
 
 
 def _apply(change: RuleChange, context: Context) -> None:
@@ -175,7 +210,7 @@ def _unguarded(options: Options, nic: NetworkInterface, context: Context) -> tup
                 " lets nothing in without one.",
                 hint=f"Associate a security group with the network interface {nic.id.name} or its subnet first.",
             )
-    return (f"No security group guards the {options.target}: nothing had to be opened, and nothing is closed.",)
+    return (f"No security group guards the {options.target}: nothing had to be opened, and no port of it is closed.",)
 
 
 def _thing(options: Options, changes: list[RuleChange]) -> Document:
@@ -189,18 +224,21 @@ def _thing(options: Options, changes: list[RuleChange]) -> Document:
                 "name": change.guard.group.id.name,
                 "levels": list(change.guard.levels),
                 "changed": change.needed,
-                "rule": _document(change.guard, change.after or (None if options.present else change.before)),
+                "rule": _document(change.guard, change.after),
             }
             for change in changes
         ],
     }
 
 
-def _state(changes: list[RuleChange], side: str) -> Document | None:
-    rules = {
-        change.guard.group.id.name: _document(change.guard, rule) if (rule := getattr(change, side)) else None
-        for change in changes
-    }
+def _state(changes: list[RuleChange], side: t.Literal["before", "after"]) -> Document | None:
+    """The rules of one side by security group; by its id where two of them have one name."""
+    ids = [change.guard.group.id for change in changes]
+    unique = len({found.name.lower() for found in ids}) == len(ids)
+    rules: Document = {}
+    for change, group in zip(changes, ids, strict=True):
+        rule = change.before if side == "before" or not change.needed else change.after
+        rules[group.name if unique else str(group)] = _document(change.guard, rule)
     return rules if any(rules.values()) else None
 
 
@@ -214,8 +252,9 @@ def _document(guard: Guard, rule: SecurityRule | None) -> Document | None:
         "access": rule.access,
         "direction": rule.direction,
         "protocol": rule.protocol,
-        "sources": sorted(rule.sources),
-        "destinations": sorted(rule.destinations or rule.destination_groups),
+        "sources": sorted(rule.sources | rule.source_groups),
+        "source_ports": sorted(map(str, rule.source_ports)),
+        "destinations": sorted(rule.destinations | rule.destination_groups),
         "ports": sorted(map(str, rule.ports)),
         "description": rule.description,
     }

@@ -10,20 +10,21 @@ from dataclasses import dataclass
 
 from .._azure import compute, network, vaults
 from .._domain.certificates import CertificateNames, Validity, reason_to_renew
-from .._domain.errors import Conflict, InvalidInput
+from .._domain.errors import Busy, Conflict, InvalidInput
 from .._domain.network import chosen_interface
 from .._domain.outcome import Document, Outcome
 from .._domain.references import all_urls, with_reference, without_references
 from .._domain.resource_id import VmTarget
 from .._domain.vaults import (
     checked_object_name,
+    checked_store,
     checked_vault_name,
     default_certificate_name,
     default_vault_name,
     require_region,
     versions_of,
 )
-from .._domain.virtual_machine import require_os_profile, require_running, require_windows
+from .._domain.virtual_machine import certificates_missing, require_os_profile, require_running, require_windows
 from .certificate_holders import ControllerCertificate, VaultCertificate, WantedCertificate
 from .key_vault import WantedVault, settled_vault
 from .vm_network import addresses
@@ -37,7 +38,11 @@ if t.TYPE_CHECKING:
     from .context import Context
 
 
-_UNKNOWN = "(the version that this run would make)"
+# In check mode, instead of the version of a certificate that would be made.
+_UNKNOWN = "<new>"
+
+# The failure of an update that was overtaken by a later one.
+_PREEMPTED = "OperationPreempted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +90,11 @@ class Options:
                 message="A certificate that the vault makes itself can't be asked for through Resource Manager.",
                 hint="Use key_source: controller, or leave vault_channel out.",
             )
+        validity = Validity.of_days(
+            validity_days=parameters["validity_days"], renew_before_days=parameters["renew_before_days"]
+        )
+        if parameters["key_source"] == "vault":
+            validity.whole_months()
         return cls(
             target=target,
             present=parameters["state"] == "present",
@@ -102,10 +112,8 @@ class Options:
             dns_names=dns,
             ip_addresses=ip,
             include_vm_names=parameters["include_vm_names"],
-            validity=Validity.of_days(
-                validity_days=parameters["validity_days"], renew_before_days=parameters["renew_before_days"]
-            ),
-            store=parameters["certificate_store"],
+            validity=validity,
+            store=checked_store(parameters["certificate_store"]),
             reference=parameters["reference"],
             keep_previous=parameters["previous_references"] == "keep",
             network_interface=parameters["network_interface"] or None,
@@ -125,15 +133,16 @@ class Options:
             rights_timeout=self.rights_timeout,
         )
 
-    def vault(self, name: str, location: str) -> WantedVault:
+    def vault(self, name: str, vm: VirtualMachine) -> WantedVault:
         return WantedVault(
             name=name,
             resource_group=self.vault_resource_group,
-            location=location,
+            location=vm.location,
             sku=self.vault_sku,
             may_create=self.create_vault,
             may_recover=self.recover_deleted,
             for_deployment=self.reference,
+            used_by=str(vm),
         )
 
 
@@ -142,8 +151,9 @@ def run(options: Options, context: Context) -> Outcome:
     vm = compute.read_vm(context.azure, options.target)
     if options.reference:
         require_windows(vm)
-        require_os_profile(vm)
-    vault_name = options.vault_name or default_vault_name(context.azure.subscription, options.vault_resource_group)
+    vault_name = options.vault_name or default_vault_name(
+        context.azure.subscription, options.vault_resource_group, vm.location
+    )
     found = vaults.find(context.azure, options.vault_resource_group, vault_name)
     if options.present:
         return _present(options, context, vm, vault_name, found)
@@ -152,28 +162,28 @@ def run(options: Options, context: Context) -> Outcome:
 
 def _present(options: Options, context: Context, vm: VirtualMachine, vault_name: str, found: Vault | None) -> Outcome:
     if options.reference:
+        require_os_profile(vm)
         require_running(vm)
-    if found:
+    if found and options.reference:
         require_region(found, vm.location, vm=str(vm))
     names = _names(options, context, vm)
-    vault = settled_vault(options.vault(vault_name, vm.location), found, context)
+    vault = settled_vault(options.vault(vault_name, vm), found, context)
     # Only check mode knows a vault without an endpoint: one that would be made. It can hold nothing yet.
     holder = _holder(options, context, vault) if vault.uri else None
-    current = holder.current() if holder else None
+    stored = holder.current() if holder else None
+    current = stored or (_brought_back(holder, context) if holder else None)
     reason = reason_to_renew(
         current, names=names, validity=options.validity, now=context.azure.now()[1], forced=options.force_renew
     )
     certificate = current
     if reason:
-        certificate = holder.renewed(names) if holder and not context.check_mode else None
-    secrets = vm.secrets
-    if options.reference and certificate:
-        secrets = _settled_references(options, context, vm, vault, certificate)
+        certificate = holder.renewed(names, instead_of=current) if holder and not context.check_mode else None
     uri = vault.uri or _uri_of(context, vault_name)
-    references = _references(options, secrets, uri)
-    if options.reference and certificate is None:
-        references = [*references, _UNKNOWN]
+    url = certificate.secret_url if certificate else f"{uri}secrets/{options.certificate_name}/{_UNKNOWN}"
+    vm = _quiet(context, vm, options.target)
     before = _references(options, vm.secrets, uri)
+    secrets = _settled_references(options, context, vm, vault, url) if options.reference else vm.secrets
+    references = _references(options, secrets, uri)
     return Outcome(
         name="certificate",
         thing={
@@ -182,35 +192,43 @@ def _present(options: Options, context: Context, vm: VirtualMachine, vault_name:
             "channel": holder.channel if holder else None,
             "renewed": reason is not None,
             "reason": reason,
-            "previous": [url for url in references if certificate and url.lower() != certificate.secret_url.lower()],
+            "previous": [each for each in references if each.lower() != url.lower()],
         },
-        before=_state(found, current, before),
-        after=_state(vault, certificate, references, is_new=reason is not None),
+        before=_state(found, stored.secret_url if stored else None, before, vm),
+        after=_state(vault, url, references),
     )
 
 
+def _brought_back(holder: CertificateHolder, context: Context) -> CertificateVersion | None:
+    """The soft-deleted certificate of that name, live again."""
+    deleted = holder.deleted()
+    return deleted if deleted is None or context.check_mode else holder.recovered()
+
+
 def _absent(options: Options, context: Context, vm: VirtualMachine, vault_name: str, found: Vault | None) -> Outcome:
+    # Everything is read before anything is written: what is somebody else's stops the run while nothing is changed.
+    holder = _holder(options, context, found) if options.remove_certificate and found else None
+    current = holder.current() if holder else None
+    if holder and current:
+        holder.require_removable()
     # A vault that is gone may still be referred to; its endpoint follows from its name.
     before = _references(options, vm.secrets, found.uri if found else _uri_of(context, vault_name))
-    if options.reference and before and not context.check_mode:
-        _update(context, vm, options.target, lambda groups: without_references(groups, before))
-    current = removed = None
-    if options.remove_certificate and found:
-        holder = _holder(options, context, found)
-        current = holder.current()
-        if current and not context.check_mode:
-            removed = holder.remove()
-    kept = [] if options.reference else before
+    removed = current is not None
+    if not context.check_mode:
+        if options.reference and before:
+            _update(context, vm, options.target, lambda groups: without_references(groups, before))
+        # After the reference: a VM that refers to a deleted secret does not start any more.
+        removed = holder.remove() if holder and current else False
     return Outcome(
         name="certificate",
         thing={
             "name": options.certificate_name,
             "vault": _vault(found) if found else None,
-            "removed": bool(current and (removed or context.check_mode)),
+            "removed": removed,
             "references_removed": before if options.reference else [],
         },
-        before=_state(None, current, before),
-        after=_state(None, None, kept),
+        before=_state(None, current.secret_url if current else None, before),
+        after=_state(None, None, [] if options.reference else before),
     )
 
 
@@ -228,7 +246,8 @@ def _names(options: Options, context: Context, vm: VirtualMachine) -> Certificat
         known = addresses(context.azure, nic)
         dns += [known.fqdn, vm.computer_name]
         ip += [known.public, known.private]
-    return CertificateNames.of(dns, ip, fallback=vm.name)
+    # The name of the certificate is the same for all VMs that share it, which that of the VM would not be.
+    return CertificateNames.of(dns, ip, fallback=options.certificate_name)
 
 
 def _holder(options: Options, context: Context, vault: Vault) -> CertificateHolder:
@@ -237,11 +256,7 @@ def _holder(options: Options, context: Context, vault: Vault) -> CertificateHold
     return ControllerCertificate(options.certificate, vault, context)
 
 
-def _settled_references(
-    options: Options, context: Context, vm: VirtualMachine, vault: Vault, certificate: CertificateVersion
-) -> Groups:
-    url = certificate.secret_url
-
+def _settled_references(options: Options, context: Context, vm: VirtualMachine, vault: Vault, url: str) -> Groups:
     def wanted(groups: Groups) -> Groups:
         result = with_reference(groups, vault_id=str(vault.id), url=url, store=options.store)
         if options.keep_previous:
@@ -255,20 +270,30 @@ def _settled_references(
 
 
 def _update(context: Context, vm: VirtualMachine, target: VmTarget, wanted: t.Callable[[Groups], Groups]) -> Groups:
-    """Write the references when they differ; read the VM again when somebody changed it in between (412)."""
+    """Write the references when they differ; when somebody else changes the VM meanwhile, read it and plan again."""
     while True:
         groups = wanted(vm.secrets)
-        if groups == vm.secrets:
+        if groups == vm.secrets and not certificates_missing(vm):
             return groups
         try:
             compute.update_secrets(context.azure, vm, groups, etag=vm.etag, deadline=context.deadline)
         except Conflict as error:
-            if error.details.get("status") != 412:
+            if not isinstance(error, Busy) and error.details.get("status") != 412 and error.code != _PREEMPTED:
                 raise
             context.deadline.pause(0.5, waiting_for=f"a quiet moment of the {vm}", last_seen=error.message)
-            vm = compute.read_vm(context.azure, target)
+            vm = _quiet(context, compute.read_vm(context.azure, target), target)
         else:
             return groups
+
+
+def _quiet(context: Context, vm: VirtualMachine, target: VmTarget) -> VirtualMachine:
+    """The VM once no update is under way: until then it may lack a certificate that it already refers to."""
+    while vm.provisioning_state == "Updating" and not context.check_mode:
+        context.deadline.pause(
+            context.azure.poll_interval, waiting_for=f"the running update of the {vm}", last_seen=vm.provisioning_state
+        )
+        vm = compute.read_vm(context.azure, target)
+    return vm
 
 
 def _references(options: Options, groups: Groups, vault_uri: str) -> list[str]:
@@ -296,12 +321,14 @@ def _vault(vault: Vault) -> Document:
 
 
 def _state(
-    vault: Vault | None, certificate: CertificateVersion | None, references: list[str], *, is_new: bool = False
+    vault: Vault | None, certificate: str | None, references: list[str], vm: VirtualMachine | None = None
 ) -> Document | None:
-    if vault is None and certificate is None and not references and not is_new:
+    if vault is None and certificate is None and not references:
         return None
     return {
         "vault": {"name": vault.id.name, "enabled_for_deployment": vault.enabled_for_deployment} if vault else None,
-        "certificate": certificate.secret_url if certificate else _UNKNOWN if is_new else None,
+        "certificate": certificate,
         "references": references,
+        # Only where it says something: an update that failed over a certificate has to be made again.
+        **({"failed_update": vm.failure} if vm and certificates_missing(vm) else {}),
     }

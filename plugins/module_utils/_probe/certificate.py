@@ -15,6 +15,9 @@ from .._domain.probe_observations import Certificate
 if t.TYPE_CHECKING:
     from cryptography import x509
 
+# Microsoft's usage for certificates of Remote Desktop servers, and of nothing else.
+_REMOTE_DESKTOP_AUTHENTICATION = "1.3.6.1.4.1.311.54.1.2"
+
 
 def read_certificate(der: bytes) -> Certificate:
     """Raises ValueError when the bytes are not a certificate that can be read, MissingLibrary without cryptography."""
@@ -48,7 +51,9 @@ def _read(der: bytes) -> Certificate:
         not_after=certificate.not_valid_after_utc,
         dns_names=tuple(names.get_values_for_type(x509.DNSName)) if names else (),
         ip_addresses=tuple(str(ip) for ip in names.get_values_for_type(x509.IPAddress)) if names else (),
-        for_servers=_for_servers(certificate),
+        for_servers=_made_for(certificate),
+        for_remote_desktop=_made_for(certificate, _REMOTE_DESKTOP_AUTHENTICATION),
+        common_name=_common_name(certificate),
         pem=ssl.DER_cert_to_PEM_cert(der),
     )
 
@@ -62,7 +67,15 @@ def _alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternative
         return None
 
 
-def _for_servers(certificate: x509.Certificate) -> bool:
+def _common_name(certificate: x509.Certificate) -> str | None:
+    from cryptography.x509.oid import NameOID
+
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else None
+
+
+def _made_for(certificate: x509.Certificate, *also: str) -> bool:
+    """Whether its extended key usage, if it has one, includes servers or one of the object identifiers in ``also``."""
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -71,4 +84,4 @@ def _for_servers(certificate: x509.Certificate) -> bool:
     except x509.ExtensionNotFound:
         return True
     accepted = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
-    return any(usage in accepted for usage in usages)
+    return any(usage in accepted or usage.dotted_string in also for usage in usages)

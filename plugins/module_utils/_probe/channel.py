@@ -11,12 +11,14 @@ import typing as t
 
 from .._domain.probe_causes import Cause
 from .._domain.probe_observations import Break
+from .tcp import connect
 
 if t.TYPE_CHECKING:
     import socket
     from types import TracebackType
 
     from .._domain.deadline import Deadline
+    from .resolve import Endpoint
 
 R = t.TypeVar("R")
 
@@ -41,6 +43,16 @@ class EndOfStream(ConnectionError):
 
     def __init__(self) -> None:
         super().__init__("the other side closed the connection")
+
+
+def reconnect(endpoint: Endpoint, deadline: Deadline, *, silent: Cause, closed: Cause) -> socket.socket:
+    """Another connection to a port that was open a moment ago; raises Broken with one of the two causes."""
+    try:
+        return connect(endpoint, deadline)
+    except TimeoutError:
+        raise Broken(silent, "another connection does not open any more") from None
+    except OSError as error:
+        raise Broken(closed, f"another connection: {error.strerror or error}") from None
 
 
 class Channel:
@@ -146,7 +158,7 @@ class Channel:
         if len(self._first_bytes) < 2:
             self._first_bytes += data[:80]
             if self._first_bytes[0] not in _RECORD_TYPES or self._first_bytes[1:2] not in (b"", b"\x03"):
-                raise Broken(Cause.NOT_TLS, f"it begins with {_printable(self._first_bytes)!r}")
+                raise Broken(Cause.NOT_TLS, f"it begins with {printable(self._first_bytes)!r}")
         self._incoming.write(data)
 
     def _await(self) -> None:
@@ -156,5 +168,6 @@ class Channel:
         self._socket.settimeout(remaining)
 
 
-def _printable(data: bytes) -> str:
+def printable(data: bytes) -> str:
+    """The first bytes of what a server sends, for a message."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data[:40])

@@ -13,10 +13,12 @@ import typing as t
 from .._domain.probe_causes import Cause
 from .._domain.probe_observations import Break, Handshake, Session
 from .certificate import read_certificate
-from .channel import Broken, Channel
-from .tcp import connect
+from .channel import Broken, Channel, reconnect
 
 if t.TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from .._domain.deadline import Deadline
     from .._domain.probe_observations import Certificate
     from .resolve import Endpoint
@@ -25,12 +27,21 @@ if t.TYPE_CHECKING:
 _LEGACY_SERVER_CONNECT = 0x4
 
 
-def probe_handshake(endpoint: Endpoint, *, server_name: str, deadline: Deadline) -> Handshake:
-    """Read the certificate without verifying anything, by whatever TLS version and cipher the server still has."""
+def probe_handshake(
+    endpoint: Endpoint,
+    *,
+    server_name: str,
+    deadline: Deadline,
+    before: Callable[[socket.socket], None] | None = None,
+) -> Handshake:
+    """Read the certificate without verifying anything, by whatever TLS version and cipher the server still has.
+
+    ``before`` says on the new connection what has to be said ahead of TLS; it may raise Broken.
+    """
     started = time.monotonic()
     outcome: Session | Break
     try:
-        with _open(endpoint, context=_tolerant(), server_name=server_name, deadline=deadline) as channel:
+        with _open(endpoint, context=_tolerant(), server_name=server_name, deadline=deadline, before=before) as channel:
             outcome = Session(
                 version=channel.version,
                 cipher=channel.cipher,
@@ -60,15 +71,19 @@ def open_again(
     return channel
 
 
-def _open(endpoint: Endpoint, *, context: ssl.SSLContext, server_name: str, deadline: Deadline) -> Channel:
-    try:
-        connection = connect(endpoint, deadline)
-    except TimeoutError:
-        raise Broken(Cause.TLS_SILENT, "another connection does not open any more") from None
-    except OSError as error:
-        raise Broken(Cause.TLS_CLOSED, f"another connection: {error.strerror or error}") from None
+def _open(
+    endpoint: Endpoint,
+    *,
+    context: ssl.SSLContext,
+    server_name: str,
+    deadline: Deadline,
+    before: Callable[[socket.socket], None] | None = None,
+) -> Channel:
+    connection = reconnect(endpoint, deadline, silent=Cause.TLS_SILENT, closed=Cause.TLS_CLOSED)
     channel = Channel(connection, context=context, server_name=server_name, deadline=deadline)
     try:
+        if before is not None:
+            before(connection)
         channel.handshake()
     except Broken:
         channel.close()

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +38,21 @@ class Job:
         return self.controller.environment
 
     @property
+    def account(self) -> dict[str, str]:
+        """The administrator of the scenario's VMs, as Ansible variables."""
+        return {
+            "ansible_user": self.environment["LOCAL_AZURE_VM_USER"],
+            "ansible_password": self.environment["LOCAL_AZURE_VM_PASSWORD"],
+        }
+
+    @property
     def trust(self) -> Path:
-        """The trust file of win1."""
-        return self.controller.trust / f"{NAME}.pem"
+        """The one trust file that the role has written."""
+        (found,) = self.controller.trust.iterdir()
+        return found
 
     def host(self, **variables: t.Any) -> dict[str, Json]:
-        """win1 as an inventory host."""
+        """The VM as an inventory host."""
         return {NAME: {"resource_group": GROUP, "allowed_sources": ["127.0.0.1"], **variables}}
 
     def begin(self, *options: str, **variables: t.Any) -> Run:
@@ -52,6 +60,7 @@ class Job:
         return self.controller.begin(ROLE, *options, hosts=self.host(), variables=variables)
 
     def run(self, *options: str, **variables: t.Any) -> Finished:
+        """Run the role in a play of its own."""
         return self.begin(*options, **variables).wait()
 
     def address(self) -> str:
@@ -61,6 +70,12 @@ class Job:
 
     def resources(self, type: str) -> list[Json]:
         return [one for one in self.azure.state()["resources"] if one["type"].lower() == type.lower()]
+
+    def rules(self, group: str) -> list[str]:
+        """The names of the rules of a security group, sorted."""
+        groups = self.resources("Microsoft.Network/networkSecurityGroups")
+        found = next(one for one in groups if one["name"] == group)
+        return sorted(rule["name"] for rule in found["properties"]["securityRules"])
 
     def versions(self) -> list[Json]:
         """The versions of the certificate's secret, oldest first."""
@@ -79,6 +94,9 @@ class Job:
         found: Json = next(iter(self.azure.state()["guests"].values()))
         return found
 
+    def https_listeners(self) -> list[Json]:
+        return [one for one in self.guest()["winrm"]["listeners"] if one["transport"] == "HTTPS"]
+
     def connects(self) -> str:
         """Sign in with the trust file as it is now: the account's name."""
         return whoami(self.address(), self.trust, self.environment)
@@ -94,8 +112,9 @@ def azure() -> Iterator[Azure]:
 
 
 @pytest.fixture
-def controller(azure: Azure, tmp_path: Path) -> Controller:
-    return Controller(folder=tmp_path, environment=azure.server.env)
+def controller(azure: Azure, tmp_path: Path) -> Iterator[Controller]:
+    with Controller(folder=tmp_path, environment=azure.server.env) as made:
+        yield made
 
 
 @pytest.fixture
@@ -103,7 +122,3 @@ def job(azure: Azure, controller: Controller) -> Job:
     """The start of the scenario windows-vm."""
     azure.start_over("windows-vm")
     return Job(azure=azure, controller=controller)
-
-
-def text_of(value: object) -> str:
-    return json.dumps(value)

@@ -6,108 +6,109 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 import pytest
 
-from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import (
-    GROUP,
-    NAME,
-    PLAYBOOK,
-    PLAYS,
-    Job,
-)
+from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import GROUP, NAME, PLAYBOOK, PLAYS, Job
+from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Finished, Json
 from ansible_collections.azvm.access.tests.integration.support.stock_clients import plugin_variables
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
 
-def test_the_first_run_connects_and_the_second_changes_nothing(
-    job: Job, tmp_path: Path, record_property: Callable[[str, object], None]
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """The playbook run twice, once for each connection plugin, with what Azure saw of it."""
+
+    job: Job
+    inventory: Path
+    first: Finished
+    second: Finished
+    first_requests: int
+    second_requests: int
+    second_writes: list[str]
+    state_between: Json
+    state_after: Json
+
+
+@pytest.fixture(scope="module")
+def story(azure: Azure, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("story")
+    azure.start_over("windows-vm")
+    job = Job(azure=azure, controller=Controller(folder=folder, environment=azure.server.env))
+    inventory = folder / "inventory.yml"
+    variables = {"resource_group": GROUP, "vm_name": NAME, "allowed_sources": "127.0.0.1", **job.account}
+
+    first = job.controller.play(PLAYBOOK, variables={**variables, "enable_winrm_inventory_file": str(inventory)})
+    first_requests, state_between = len(azure.journal()), azure.state()
+    azure.mark()
+    second = job.controller.play(PLAYBOOK, variables={**variables, "enable_winrm_connection": "winrm"})
+    return Story(
+        job=job,
+        inventory=inventory,
+        first=first.succeeded(),
+        second=second.succeeded(),
+        first_requests=first_requests,
+        second_requests=len(azure.journal()),
+        second_writes=azure.writes(),
+        state_between=state_between,
+        state_after=azure.state(),
+    )
+
+
+def test_the_playbook_ends_with_a_command_in_the_vm(story: Story) -> None:
+    for run, plugin in ((story.first, "psrp"), (story.second, "winrm")):
+        assert run.of("Run a command in the VM", NAME)["stdout"].strip() == r"win1\azureuser"
+        assert run.of("Say how to go on", NAME)["msg"][-1]["ansible_connection"] == f"ansible.builtin.{plugin}"
+    assert story.job.presents() == story.job.versions()[-1]["tags"]["thumbprint_sha256"]
+
+
+def test_a_second_run_changes_nothing_and_writes_nothing(
+    story: Story, record_property: Callable[[str, object], None]
 ) -> None:
-    inventory = tmp_path / "inventory.yml"
-    account = {
-        "ansible_user": job.environment["LOCAL_AZURE_VM_USER"],
-        "ansible_password": job.environment["LOCAL_AZURE_VM_PASSWORD"],
-    }
-    variables = {
-        "resource_group": GROUP,
-        "vm_name": NAME,
-        "allowed_sources": "127.0.0.1",
-        "enable_winrm_inventory_file": str(inventory),
-        **account,
-    }
-
-    first = job.controller.play(PLAYBOOK, variables=variables).succeeded()
-    first_requests = len(job.azure.journal())
-
-    assert first.of("Run a command in the VM", NAME)["stdout"].strip() == r"win1\azureuser"
-    assert "unreachable=0" in first.output
-    assert job.presents() == job.versions()[-1]["tags"]["thumbprint_sha256"]
-
-    job.azure.mark()
-    before = job.azure.state()
-    second = job.controller.play(PLAYBOOK, variables=variables).succeeded()
-    second_requests = len(job.azure.journal())
-
-    assert second.changed() == []
-    assert job.azure.writes() == []
-    assert {**job.azure.state(), "time": before["time"]} == before
-    record_property("summary", f"first run: {first_requests} requests, second run: {second_requests} requests")
-
-    # The inventory that the role wrote lacks the account only.
-    by_inventory = job.controller.play(PLAYS / "connect.yml", inventory=inventory, variables=account).succeeded()
-
-    assert by_inventory.of("Run a command", NAME)["stdout"].strip() == r"win1\azureuser"
+    assert story.second.changed() == []
+    assert story.second_writes == []
+    assert {**story.state_after, "time": story.state_between["time"]} == story.state_between
+    record_property(
+        "summary", f"first run: {story.first_requests} requests, second run: {story.second_requests} requests"
+    )
 
 
-@pytest.fixture
-def enabled(job: Job) -> Job:
-    job.run().succeeded()
-    return job
+def test_the_inventory_that_the_role_writes_lacks_the_account_only(story: Story) -> None:
+    run = story.job.controller.play(
+        PLAYS / "connect.yml", inventory=story.inventory, variables=story.job.account
+    ).succeeded()
+
+    assert run.of("Run a command", NAME)["stdout"].strip() == r"win1\azureuser"
 
 
-def test_stock_plugins_connect_and_refuse_what_is_not_right(enabled: Job, tmp_path: Path) -> None:
-    job = enabled
-    foreign = tmp_path / "foreign.pem"
-    # A certificate that is valid and trusted, but not this VM's: the one the proxy of the local Azure has.
-    foreign.write_bytes((job.azure.server.dir / "ca.pem").read_bytes())
+def test_stock_plugins_refuse_a_wrong_password_and_a_foreign_trust_file(story: Story, tmp_path: Path) -> None:
+    job = story.job
+    # Well-formed, but not what signed this VM's certificate: the authority of the local Azure's proxy.
+    foreign = job.azure.home.ca
+    address = job.address()
 
-    def variables(plugin: str, **other: t.Any) -> dict[str, t.Any]:
-        trust = other.pop("trust", job.trust)
-        return {**plugin_variables(plugin, job.address(), trust, job.environment), **other}
+    def host(plugin: str, *, trust: Path = job.trust, **other: str) -> Json:
+        return {**plugin_variables(plugin, address, trust, job.environment), **other}
 
-    hosts = {
-        "psrp": variables("psrp"),
-        "winrm": variables("winrm"),
-        "psrp-wrong-password": variables("psrp", ansible_password="not this one"),
-        "winrm-wrong-password": variables("winrm", ansible_password="not this one"),
-        "psrp-foreign": variables("psrp", trust=foreign),
-        "winrm-foreign": variables("winrm", trust=foreign),
-    }
-
-    run = job.controller.play(PLAYS / "connect.yml", hosts=hosts)
-    by_host = {one.host: one for one in run.results}
-
-    assert {host: one.status for host, one in by_host.items()} == {
-        host: "ok" if host in ("psrp", "winrm") else "unreachable" for host in hosts
-    }
+    hosts = {}
     for plugin in ("psrp", "winrm"):
-        assert by_host[plugin].result["stdout"].strip() == r"win1\azureuser"
-        refused = str(by_host[f"{plugin}-wrong-password"].result["msg"])
-        assert "credentials" in refused.lower() or "authenticate" in refused.lower(), refused
-        assert "certificate verify failed" in str(by_host[f"{plugin}-foreign"].result["msg"]).lower()
+        hosts[plugin] = host(plugin)
+        hosts[f"{plugin}-password"] = host(plugin, ansible_password="not this one")
+        hosts[f"{plugin}-trust"] = host(plugin, trust=foreign)
+    run = job.controller.play(PLAYS / "connect.yml", hosts=hosts)
+    results = {one.host: one for one in run.results}
 
-
-def test_the_variables_for_the_winrm_plugin_work_as_the_role_gives_them(job: Job) -> None:
-    account = {
-        "ansible_user": job.environment["LOCAL_AZURE_VM_USER"],
-        "ansible_password": job.environment["LOCAL_AZURE_VM_PASSWORD"],
+    assert {name: one.status for name, one in results.items()} == {
+        name: "ok" if name in ("psrp", "winrm") else "unreachable" for name in hosts
     }
-    variables = {"enable_winrm_connection": "winrm", "target": "all", **account}
-
-    run = job.controller.play(PLAYBOOK, hosts=job.host(), variables=variables).succeeded()
-
-    assert run.of("Run a command in the VM", NAME)["stdout"].strip() == r"win1\azureuser"
-    assert run.of("Say how to go on", NAME)["msg"][-1]["ansible_connection"] == "ansible.builtin.winrm"
+    refusals = {"psrp": "failed to authenticate the user", "winrm": "credentials were rejected"}
+    for plugin in ("psrp", "winrm"):
+        assert results[plugin].result["stdout"].strip() == r"win1\azureuser"
+        assert refusals[plugin] in results[f"{plugin}-password"].result["msg"].lower()
+        assert "certificate verify failed" in results[f"{plugin}-trust"].result["msg"].lower()

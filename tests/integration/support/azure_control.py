@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import time
 import typing as t
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+import httpx
+
+from ansible_collections.azvm.access.tests.integration.support.secrets_search import Secrets
 from local_azure import control
 from local_azure.home import Home
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from local_azure.testing import Running
@@ -24,6 +29,7 @@ if t.TYPE_CHECKING:
 Json = dict[str, t.Any]
 
 WRITES = ("PUT", "PATCH", "POST", "DELETE")
+_VAULT_VERSION = {"api-version": "7.4"}
 _SIGN_IN = "login.microsoftonline.com"
 
 
@@ -77,12 +83,57 @@ class Azure:
         since = self._last()
         return Fault(id=int(self.ask("fault/add", action=action, **wish)["id"]), since=since)
 
+    def clear_fault(self, fault: Fault) -> None:
+        """Remove one; an answer that it holds is let go."""
+        self.ask("fault/clear", id=fault.id)
+
     def clear_faults(self) -> None:
         self.ask("fault/clear")
 
     def forward(self, **by: float) -> None:
         """Move Azure's clock forward: ``days=340``."""
         self.ask("clock", seconds=timedelta(**by).total_seconds())
+
+    def eventually(self, condition: Callable[[], bool], *, seconds: float = 30) -> None:
+        """Wait until ``condition`` holds; the test fails when it does not in ``seconds``."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"still not so after {seconds:.0f} seconds"
+            time.sleep(0.05)
+
+    def secrets(self) -> Secrets:
+        """All secrets there are: of the sign-in, of the VMs' account, and in the vaults."""
+        environment = self.server.env
+        words = {
+            "the client secret": environment["AZURE_CLIENT_SECRET"],
+            "the password of the VM's account": environment["LOCAL_AZURE_VM_PASSWORD"],
+        }
+        values = [value for vault in self.state()["vaults"] for value in self._values(vault)]
+        return Secrets.of(words=words, values=values)
+
+    def _values(self, vault: Json) -> Iterator[str]:
+        name = vault["vault"].rpartition("/")[2]
+        with self._client(f"https://{name}.vault.azure.net") as client:
+            for secret in vault["secrets"]:
+                for version in secret["versions"]:
+                    answer = client.get(f"/secrets/{secret['name']}/{version['version']}", params=_VAULT_VERSION)
+                    yield answer.raise_for_status().json()["value"]
+
+    @contextmanager
+    def _client(self, url: str) -> Iterator[httpx.Client]:
+        """A client of one vault that is signed in as the default principal."""
+        environment = self.server.env
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": environment["AZURE_CLIENT_ID"],
+            "client_secret": environment["AZURE_CLIENT_SECRET"],
+            "scope": "https://vault.azure.net/.default",
+        }
+        trust = ssl.create_default_context(cafile=environment["REQUESTS_CA_BUNDLE"])
+        with httpx.Client(base_url=url, proxy=environment["HTTPS_PROXY"], verify=trust) as client:
+            answer = client.post(f"https://{_SIGN_IN}/{environment['AZURE_TENANT_ID']}/oauth2/v2.0/token", data=form)
+            client.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
+            yield client
 
     def state(self) -> Json:
         return self.ask("state")

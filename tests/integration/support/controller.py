@@ -24,7 +24,9 @@ Json = dict[str, t.Any]
 CLONE = Path(__file__).resolve().parents[3]
 COLLECTIONS = Path(errors.__file__ or "").parents[6]
 MARK = "AZVM_TEST_RUN"
-_SECONDS = 240
+HOST_FAILED = 2
+"""The exit status of ``ansible-playbook`` when a task failed."""
+_SECONDS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,13 @@ class Finished:
         assert found, f"no successful task {task!r}: {self}"
         return found[-1].result
 
+    def fact(self, name: str, host: str | None = None) -> Json:
+        """The fact of that name that a task set for the host, the last one."""
+        facts = [one.result.get("ansible_facts", {}) for one in self.results if host in (None, one.host)]
+        found: list[Json] = [each[name] for each in facts if name in each]
+        assert found, f"no fact {name!r}: {self}"
+        return found[-1]
+
     def changed(self, host: str | None = None) -> list[str]:
         """The names of the tasks that changed something."""
         return [one.task for one in self.results if host in (None, one.host) and one.result.get("changed")]
@@ -72,11 +81,23 @@ class Finished:
 
 @dataclass(kw_only=True)
 class Run:
-    """A run under way. ``folder`` holds its output, its inputs and the results of its tasks."""
+    """A run under way. ``folder`` holds its inputs and what it gives: output, errors, and the results of its tasks."""
 
     process: subprocess.Popen[bytes]
     folder: Path
     mark: str
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output"
+
+    @property
+    def errors(self) -> Path:
+        return self.folder / "errors"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results.jsonl"
 
     def wait(self, seconds: float = _SECONDS) -> Finished:
         """Wait for its end; it is killed and fails the test when that takes longer than ``seconds``."""
@@ -123,12 +144,11 @@ class Run:
         return self.process.poll() is not None
 
     def _finished(self) -> Finished:
-        results = self.folder / "results.jsonl"
-        lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+        lines = self.results.read_text(encoding="utf-8").splitlines() if self.results.exists() else []
         return Finished(
             code=self.process.returncode if self.process.returncode is not None else -1,
-            output=(self.folder / "output").read_text(encoding="utf-8", errors="replace"),
-            errors=(self.folder / "errors").read_text(encoding="utf-8", errors="replace"),
+            output=self.output.read_text(encoding="utf-8", errors="replace"),
+            errors=self.errors.read_text(encoding="utf-8", errors="replace"),
             results=tuple(Result(**json.loads(line)) for line in lines if line.endswith("}")),
         )
 
@@ -143,6 +163,7 @@ class Controller:
     folder: Path
     environment: t.Mapping[str, str]
     more: dict[str, str] = field(default_factory=dict)
+    _begun: list[Run] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         for one in (self.home, self.temporary, self.runs):
@@ -197,7 +218,17 @@ class Controller:
                 stderr=problems,
                 start_new_session=True,
             )
-        return Run(process=process, folder=folder, mark=mark)
+        run = Run(process=process, folder=folder, mark=mark)
+        self._begun.append(run)
+        return run
+
+    def __enter__(self) -> Controller:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        """End what is still running, as after a test that failed half-way."""
+        for run in self._begun:
+            run.kill()
 
     def play(self, playbook: Path, *options: str, **inputs: t.Any) -> Finished:
         """Run ``ansible-playbook`` to its end; the arguments are those of :meth:`begin`."""
@@ -209,6 +240,8 @@ class Controller:
             **inherited,
             "HOME": str(self.home),
             "TMPDIR": str(self.temporary),
+            # Ansible looks the home of the account up, whatever HOME says.
+            "ANSIBLE_REMOTE_TMP": str(self.temporary / "modules"),
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),

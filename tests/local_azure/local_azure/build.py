@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import compute, keyvault, network, resources
+from . import compute, keyvault, network, resources, security
 from .core.azure import Azure
 from .core.journal import Journal
 from .core.settings import Settings
@@ -16,7 +16,7 @@ from .scenarios import Scenario, load, populate
 def build(settings: Settings | None = None, *, journal: Journal | None = None, sockets: bool = False) -> Azure:
     """An empty Azure that knows every provider. Its virtual machines only have ports to connect to with `sockets`."""
     azure = Azure(settings, journal)
-    for provider in (resources, network, compute, keyvault):
+    for provider in (resources, network, compute, keyvault, security):
         provider.register(azure)
     azure.guests = Guests(azure.compute.faces if sockets else None)
     azure.store.on_change(azure.guests.reconcile)

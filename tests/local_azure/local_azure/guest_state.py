@@ -44,7 +44,14 @@ def _machine(machine: Machine) -> Json:
             }
             for (store, _), one in machine.certificates.items()
         ],
-        "rdp": {"enabled": machine.rdp.enabled, "port": machine.rdp.port, "running": machine.rdp.service_running},
+        "rdp": {
+            "enabled": machine.rdp.enabled,
+            "port": machine.rdp.port,
+            "running": machine.rdp.service_running,
+            "network_level_authentication": machine.rdp.network_level_authentication,
+            "security_layer": machine.rdp.security_layer,
+            "certificate_thumbprint": machine.rdp.certificate_thumbprint,
+        },
         "winrm": {
             "running": machine.winrm.running,
             "start_type": machine.winrm.start_type,
@@ -54,4 +61,5 @@ def _machine(machine: Machine) -> Json:
         },
         "firewall": [asdict(rule) for rule in machine.firewall.values()],
         "registry": dict(machine.registry),
+        "domain_controller": machine.domain_controller,
     }

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.errors import Conflict, NotReady, Refused
+from ansible_collections.azvm.access.plugins.module_utils._domain.firewall_rule import FirewallRule
+from ansible_collections.azvm.access.plugins.module_utils._domain.installed_certificate import InstalledCertificate
 from ansible_collections.azvm.access.plugins.module_utils._domain.listener import (
     AuthMethods,
     Bound,
-    FirewallRule,
     GuestState,
-    InstalledCertificate,
     Listener,
     Record,
     WantedListener,
@@ -50,7 +50,7 @@ CERTIFICATE = InstalledCertificate(
     dns_names=("win1", "win1.westeurope.cloudapp.azure.com"),
     not_after="2031-01-01T00:00:00Z",
     has_private_key=True,
-    server_authentication=True,
+    usages=("1.3.6.1.5.5.7.3.1",),
 )
 FRESH = GuestState(
     computer_name="WIN1",
@@ -121,7 +121,7 @@ def test_a_host_name_on_the_certificate_is_taken(name: str) -> None:
     [
         (replace(FRESH, certificate=None), "CertificateNotInstalled"),
         (replace(FRESH, certificate=replace(CERTIFICATE, has_private_key=False)), "CertificateWithoutPrivateKey"),
-        (replace(FRESH, certificate=replace(CERTIFICATE, server_authentication=False)), "CertificateNotForServers"),
+        (replace(FRESH, certificate=replace(CERTIFICATE, usages=("1.3.6.1.5.5.7.3.2",))), "CertificateNotForServers"),
     ],
 )
 def test_a_certificate_that_cannot_serve_is_refused_before_anything_is_changed(state: GuestState, code: str) -> None:

@@ -50,7 +50,7 @@ STATE: dict[str, t.Any] = {
         "dns_names": ["win1"],
         "not_after": "2031-01-01T00:00:00Z",
         "has_private_key": True,
-        "server_authentication": True,
+        "usages": ["1.3.6.1.5.5.7.3.1"],
     },
     "firewall": {
         "enabled": True,
@@ -164,6 +164,7 @@ FAULT = (
             "The CertificateThumbprint property must be empty when the SSL configuration will be shared with it.",
             "SslBindingShared",
         ),
+        ("The process cannot access the file because it is being used by another process.", "PortInUse"),
         ("Something else.", "ListenerRefused"),
     ],
 )

@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
 
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
+REMOTE_DESKTOP = x509.ObjectIdentifier("1.3.6.1.4.1.311.54.1.2")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,19 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import string
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.probe import judge
-from ansible_collections.azvm.access.plugins.module_utils._domain.probe_causes import (
-    STAGES,
-    Cause,
-    Protocol,
-    Stage,
-    hint,
-)
+from ansible_collections.azvm.access.plugins.module_utils._domain.probe_causes import STAGES, Cause, Protocol, Stage
 from ansible_collections.azvm.access.plugins.module_utils._domain.probe_observations import (
     Break,
     Certificate,
@@ -32,6 +26,14 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.probe_observat
     Resolution,
     Session,
     TcpState,
+)
+from ansible_collections.azvm.access.plugins.module_utils._domain.probe_rdp import (
+    OFFERED,
+    Negotiation,
+    Nla,
+    Reply,
+    SecurityProtocol,
+    failure,
 )
 from ansible_collections.azvm.access.plugins.module_utils._domain.probe_result import describe
 
@@ -48,6 +50,8 @@ CERTIFICATE = Certificate(
     dns_names=("win1.example.com",),
     ip_addresses=("192.0.2.10",),
     for_servers=True,
+    for_remote_desktop=True,
+    common_name="win1",
     pem="-----BEGIN CERTIFICATE-----\n",
 )
 SESSION = Session(version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", certificate=CERTIFICATE)
@@ -68,20 +72,46 @@ GOOD = Observed(
 WINRM = Expectation(protocol=Protocol.WINRM, port=5986, thumbprint=SHA1)
 
 
+def refused(offer: tuple[SecurityProtocol, ...], code: int) -> Reply:
+    return Reply(offered=offer, failure=code, broken=Break(cause=failure(code).cause, detail="the detail"))
+
+
+SSL_ONLY = (SecurityProtocol.SSL,)
+NLA_REQUIRED = Negotiation(
+    seconds=0.05,
+    first=Reply(offered=OFFERED, selected=SecurityProtocol.HYBRID_EX),
+    others=(
+        refused(SSL_ONLY, 5),
+        refused((), 5),
+        Reply(offered=(*SSL_ONLY, SecurityProtocol.HYBRID), selected=SecurityProtocol.HYBRID),
+    ),
+)
+GOOD_RDP = dataclasses.replace(GOOD, rdp=NLA_REQUIRED, wsman=None)
+RDP = Expectation(protocol=Protocol.RDP, port=3389)
+PINNED_RDP = dataclasses.replace(RDP, thumbprint=SHA1)
+
+
 def port(state: TcpState) -> Observed:
     tcp = Connection(state=state, host="win1.example.com", address="192.0.2.10", seconds=5.0, error="No route to host")
     return dataclasses.replace(GOOD, location=Location(hosts=("win1.example.com",)), tcp=tcp, tls=None, wsman=None)
 
 
-def presents(*, version: str = "TLSv1.3", **changes: object) -> Observed:
+def presents(*, good: Observed = GOOD, version: str = "TLSv1.3", **changes: object) -> Observed:
     certificate = dataclasses.replace(CERTIFICATE, **changes)  # type: ignore[arg-type]  # fields of a test's choice
     session = dataclasses.replace(SESSION, certificate=certificate, version=version)
-    return dataclasses.replace(GOOD, tls=Handshake(outcome=session, seconds=0.1), wsman=None)
+    return dataclasses.replace(good, tls=Handshake(outcome=session, seconds=0.1), wsman=None)
 
 
-def handshake_breaks(cause: Cause) -> Observed:
+def handshake_breaks(cause: Cause, *, good: Observed = GOOD) -> Observed:
     broken = Break(cause=cause, detail="the detail")
-    return dataclasses.replace(GOOD, tls=Handshake(outcome=broken, seconds=0.1), wsman=None)
+    return dataclasses.replace(good, tls=Handshake(outcome=broken, seconds=0.1), wsman=None)
+
+
+def negotiates(first: Reply, *others: Reply) -> Observed:
+    """An RDP server whose negotiation goes so, and whose certificate is good."""
+    negotiation = Negotiation(seconds=0.1, first=first, others=others)
+    tls = None if negotiation.selected in {None, SecurityProtocol.RDP} else GOOD.tls
+    return dataclasses.replace(GOOD_RDP, rdp=negotiation, tls=tls)
 
 
 def identify_breaks(cause: Cause) -> Observed:
@@ -168,15 +198,107 @@ CASES: list[tuple[Observed, Stage, Cause, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("observed", "stage", "cause", "text"), CASES, ids=[case[2].value for case in CASES])
-def test_each_cause(observed: Observed, stage: Stage, cause: Cause, text: str) -> None:
-    verdict = judge(observed, WINRM, now=NOW)
+RDP_CASES: list[tuple[Observed, Stage, Cause, str]] = [
+    (port(TcpState.FILTERED), Stage.TCP, Cause.TCP_FILTERED, "no answer in 5.0 seconds (192.0.2.10)"),
+    (port(TcpState.CLOSED), Stage.TCP, Cause.TCP_CLOSED, "refused at once"),
+    *[
+        (
+            negotiates(Reply(offered=OFFERED, broken=Break(cause=cause, detail="the detail"))),
+            Stage.NEGOTIATE,
+            cause,
+            "the detail",
+        )
+        for cause in (
+            Cause.NEGOTIATION_SILENT,
+            Cause.NEGOTIATION_CLOSED,
+            Cause.NEGOTIATION_UNEXPECTED,
+            Cause.NOT_RDP,
+        )
+    ],
+    *[
+        (negotiates(refused(OFFERED, code)), Stage.NEGOTIATE, cause, "the detail")
+        for code, cause in (
+            (1, Cause.TLS_REQUIRED),
+            (2, Cause.TLS_NOT_ALLOWED),
+            (3, Cause.NO_SERVER_CERTIFICATE),
+            (4, Cause.INCONSISTENT_REQUEST),
+            (5, Cause.NLA_REQUIRED),
+            (6, Cause.CLIENT_CERTIFICATE_REQUIRED),
+            (7, Cause.ENTRA_SIGN_IN_REQUIRED),
+            (99, Cause.NEGOTIATION_REFUSED),
+        )
+    ],
+    *[
+        (handshake_breaks(cause, good=GOOD_RDP), Stage.TLS, cause, "the detail")
+        for cause in (
+            Cause.NOT_TLS,
+            Cause.TLS_SILENT,
+            Cause.TLS_CLOSED,
+            Cause.TLS_REFUSED,
+            Cause.NO_SERVER_CERTIFICATE,  # the listener has changed since the negotiation
+        )
+    ],
+    (presents(good=GOOD_RDP, thumbprint="C3" * 20), Stage.TLS, Cause.CERTIFICATE_MISMATCH, f"where {SHA1} is expected"),
+]
+
+# What clients of Remote Desktop warn of: with an expected certificate it stops the probe, without one it does not.
+WARNINGS: list[tuple[Observed, Cause, str]] = [
+    (
+        negotiates(Reply(offered=OFFERED, selected=SecurityProtocol.RDP, legacy=True)),
+        Cause.TLS_NOT_OFFERED,
+        "standard RDP security only",
+    ),
+    (presents(good=GOOD_RDP, version="TLSv1"), Cause.TLS_OUTDATED, "TLSv1 only"),
+    (presents(good=GOOD_RDP, not_after=NOW - timedelta(hours=1)), Cause.CERTIFICATE_EXPIRED, "expired at"),
+    (presents(good=GOOD_RDP, not_before=NOW + timedelta(hours=1)), Cause.CERTIFICATE_NOT_YET_VALID, "valid from"),
+    (presents(good=GOOD_RDP, for_remote_desktop=False), Cause.CERTIFICATE_WRONG_USAGE, "server authentication"),
+    (
+        presents(good=GOOD_RDP, dns_names=(), ip_addresses=()),
+        Cause.CERTIFICATE_NAME_MISMATCH,
+        "its certificate names win1, not 192.0.2.10.",
+    ),
+]
+
+ALL_CASES = [
+    *[(WINRM, *case) for case in CASES],
+    *[(RDP, *case) for case in RDP_CASES if case[2] is not Cause.CERTIFICATE_MISMATCH],
+    *[(PINNED_RDP, *case) for case in RDP_CASES],
+    *[(PINNED_RDP, observed, Stage.TLS, cause, text) for observed, cause, text in WARNINGS],
+]
+
+
+@pytest.mark.parametrize(
+    ("expected", "observed", "stage", "cause", "text"),
+    ALL_CASES,
+    ids=[f"{case[0].protocol.value}-{case[3].value}" for case in ALL_CASES],
+)
+def test_each_cause(expected: Expectation, observed: Observed, stage: Stage, cause: Cause, text: str) -> None:
+    verdict = judge(observed, expected, now=NOW)
     assert (verdict.verified, verdict.stage, verdict.cause) == (False, stage, cause)
     assert text in verdict.message
-    assert verdict.message.startswith("WinRM ")
+    assert verdict.message.startswith("WinRM " if expected is WINRM else "RDP ")
     assert verdict.message.endswith(".")
-    assert verdict.hint
-    json.dumps(describe(observed, WINRM, verdict, tries=1, now=NOW))
+    check_hint(verdict.hint)
+    json.dumps(describe(observed, expected, verdict, tries=1, now=NOW))
+
+
+def check_hint(text: str | None) -> None:
+    """A sentence or more, with every placeholder filled in."""
+    assert text is not None
+    assert text.endswith(".")
+    assert not re.search(r"[{}]", text)
+
+
+@pytest.mark.parametrize(("observed", "cause", "text"), WARNINGS, ids=[case[1].value for case in WARNINGS])
+def test_what_clients_of_remote_desktop_warn_of(observed: Observed, cause: Cause, text: str) -> None:
+    verdict = judge(observed, RDP, now=NOW)
+    assert (verdict.verified, verdict.stage, verdict.cause) == (True, Stage.TLS, None)
+    warned = next(warned for warned in verdict.warnings if warned.cause is cause)
+    assert text in warned.message
+    check_hint(warned.hint)
+    assert {"cause": cause.value, "message": warned.message, "hint": warned.hint} in describe(
+        observed, RDP, verdict, tries=1, now=NOW
+    )["warnings"]
 
 
 def test_a_server_can_put_nothing_strange_into_the_message() -> None:
@@ -187,15 +309,8 @@ def test_a_server_can_put_nothing_strange_into_the_message() -> None:
 
 
 def test_every_cause_has_a_case() -> None:
-    assert {case[2] for case in CASES} == set(Cause)
-
-
-@pytest.mark.parametrize("protocol", Protocol)
-@pytest.mark.parametrize("cause", Cause)
-def test_every_cause_says_what_to_do_next(protocol: Protocol, cause: Cause) -> None:
-    text = hint(cause, protocol=protocol, port=5986)
-    assert text.endswith(".")
-    assert not any(name for _text, name, _spec, _conversion in string.Formatter().parse(text))
+    only_warned_of = {Cause.NLA_OFF, Cause.NLA_NOT_REQUIRED, Cause.CERTIFICATE_SELF_SIGNED}
+    assert {case[3] for case in ALL_CASES} | only_warned_of == set(Cause)
 
 
 def test_verified() -> None:
@@ -244,6 +359,7 @@ def test_the_result() -> None:
         "message": "WinRM at 192.0.2.10 port 5986: the service answers with the expected certificate, valid for 30 more"
         " days.",
         "hint": None,
+        "warnings": [],
         "protocol": "winrm",
         "address": "192.0.2.10",
         "port": 5986,
@@ -251,6 +367,7 @@ def test_the_result() -> None:
         "tries": 3,
         "resolve": {"addresses": ["192.0.2.10"], "seconds": 0.01},
         "tcp": {"state": "open", "address": "192.0.2.10", "seconds": 0.02},
+        "rdp": None,
         "tls": {
             "version": "TLSv1.3",
             "cipher": "TLS_AES_256_GCM_SHA384",
@@ -280,3 +397,114 @@ def test_the_result() -> None:
             "seconds": 0.04,
         },
     }
+
+
+def test_rdp_verified_with_the_expected_certificate() -> None:
+    verdict = judge(GOOD_RDP, PINNED_RDP, now=NOW)
+    assert (verdict.verified, verdict.stage, verdict.hint, verdict.warnings) == (True, Stage.TLS, None, ())
+    assert verdict.message == (
+        "RDP at 192.0.2.10 port 3389: the service answers with the expected certificate, valid for 30 more days;"
+        " network level authentication is required."
+    )
+    seen = describe(GOOD_RDP, PINNED_RDP, verdict, tries=1, now=NOW)
+    assert seen["rdp"] == {
+        "selected_protocol": "HYBRID_EX",
+        "offered_protocols": ["SSL", "HYBRID", "HYBRID_EX"],
+        "accepted_protocols": ["HYBRID", "HYBRID_EX"],
+        "nla": "required",
+        "legacy": False,
+        "failure": None,
+        "seconds": 0.05,
+    }
+    assert seen["tls"]["trusted"]
+    assert seen["wsman"] is None
+
+
+def test_rdp_as_windows_sets_itself_up() -> None:
+    """A certificate of its own that names the computer and nothing else."""
+    observed = presents(good=GOOD_RDP, dns_names=(), ip_addresses=())
+    verdict = judge(observed, RDP, now=NOW)
+    assert verdict.verified
+    assert [warned.cause for warned in verdict.warnings] == [
+        Cause.CERTIFICATE_NAME_MISMATCH,
+        Cause.CERTIFICATE_SELF_SIGNED,
+    ]
+    assert "not compared" in verdict.message
+    assert not describe(observed, RDP, verdict, tries=1, now=NOW)["tls"]["trusted"]
+
+
+def test_rdp_goes_by_the_common_name_where_there_is_no_other() -> None:
+    named = dataclasses.replace(PINNED_RDP, server_name="win1")
+    bare = presents(good=GOOD_RDP, dns_names=(), ip_addresses=())
+    assert judge(bare, named, now=NOW).verified
+    assert judge(presents(good=GOOD_RDP), named, now=NOW).cause is Cause.CERTIFICATE_NAME_MISMATCH
+    nameless = presents(good=GOOD_RDP, dns_names=(), ip_addresses=(), common_name=None)
+    assert judge(nameless, named, now=NOW).cause is Cause.CERTIFICATE_NAME_MISMATCH
+
+
+def test_rdp_by_another_name_than_the_one_asked_for() -> None:
+    verdict = judge(GOOD_RDP, dataclasses.replace(RDP, server_name="win2.example.com"), now=NOW)
+    assert (verdict.verified, verdict.cause) == (False, Cause.CERTIFICATE_NAME_MISMATCH)
+
+
+def test_rdp_certificates_may_be_for_remote_desktop_only() -> None:
+    observed = presents(good=GOOD_RDP, for_servers=False)
+    assert judge(observed, PINNED_RDP, now=NOW).verified
+
+
+@pytest.mark.parametrize("expected", [RDP, PINNED_RDP], ids=["any certificate", "one certificate"])
+@pytest.mark.parametrize(
+    ("replies", "cause", "text"),
+    [
+        ((Reply(offered=OFFERED, selected=SecurityProtocol.SSL),), Cause.NLA_OFF, "authentication is off."),
+        (
+            (
+                Reply(offered=OFFERED, selected=SecurityProtocol.HYBRID_EX),
+                Reply(offered=SSL_ONLY, selected=SecurityProtocol.SSL),
+            ),
+            Cause.NLA_NOT_REQUIRED,
+            "authentication is possible, but not required.",
+        ),
+    ],
+    ids=["off", "not required"],
+)
+def test_nla_is_only_warned_of(expected: Expectation, replies: tuple[Reply, ...], cause: Cause, text: str) -> None:
+    verdict = judge(negotiates(*replies), expected, now=NOW)
+    assert verdict.verified
+    assert verdict.warnings[0].cause is cause
+    assert verdict.message.endswith(text)
+    check_hint(verdict.warnings[0].hint)
+
+
+SILENT = Break(cause=Cause.NEGOTIATION_SILENT, detail="waited 5.0 seconds")
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "selected", "nla"),
+    [
+        (SecurityProtocol.HYBRID, (refused(SSL_ONLY, 5),), SecurityProtocol.HYBRID, Nla.REQUIRED),
+        (
+            SecurityProtocol.HYBRID_EX,
+            (Reply(offered=SSL_ONLY, selected=SecurityProtocol.SSL),),
+            SecurityProtocol.HYBRID_EX,
+            Nla.SUPPORTED,
+        ),
+        (SecurityProtocol.HYBRID, (Reply(offered=SSL_ONLY, broken=SILENT),), SecurityProtocol.HYBRID, None),
+        (SecurityProtocol.SSL, (refused((), 1),), SecurityProtocol.SSL, Nla.OFF),
+        (SecurityProtocol.RDP, (), SecurityProtocol.RDP, Nla.OFF),
+        (2, (Reply(offered=(), selected=SecurityProtocol.RDP),), SecurityProtocol.RDP, Nla.OFF),
+        (
+            7,
+            (Reply(offered=(SecurityProtocol.RDSAAD,), selected=SecurityProtocol.RDSAAD),),
+            SecurityProtocol.RDSAAD,
+            None,
+        ),
+        (3, (), None, None),
+    ],
+)
+def test_network_level_authentication(
+    first: SecurityProtocol | int, others: tuple[Reply, ...], selected: SecurityProtocol | None, nla: Nla | None
+) -> None:
+    reply = Reply(offered=OFFERED, selected=first) if isinstance(first, SecurityProtocol) else refused(OFFERED, first)
+    negotiation = Negotiation(seconds=0.1, first=reply, others=others)
+    assert (negotiation.selected, negotiation.nla) == (selected, nla)

@@ -22,7 +22,7 @@ from ansible_collections.azvm.access.plugins.module_utils._probe.certificate imp
 from ansible_collections.azvm.access.plugins.module_utils._probe.channel import Broken
 from ansible_collections.azvm.access.plugins.module_utils._probe.resolve import Endpoint
 from ansible_collections.azvm.access.plugins.module_utils._probe.tls import open_again, probe_handshake
-from ansible_collections.azvm.access.tests.unit.probe.identities import CLIENT
+from ansible_collections.azvm.access.tests.unit.probe.identities import CLIENT, REMOTE_DESKTOP
 from ansible_collections.azvm.access.tests.unit.probe.servers import (
     Server,
     close,
@@ -65,15 +65,23 @@ def test_reads_the_certificate_without_verifying_it(issue: Issue) -> None:
     assert seen.dns_names == ("win1.example.com",)
     assert seen.ip_addresses == ("192.0.2.1", "2001:db8::1")
     assert seen.for_servers
+    assert seen.for_remote_desktop
+    assert (seen.common_name, seen.self_signed) == ("win1", True)
     assert ssl.PEM_cert_to_DER_cert(seen.pem) == identity.der
 
 
 @pytest.mark.parametrize(
-    ("usages", "for_servers"), [(None, True), ((CLIENT,), False)], ids=["no usage given", "clients only"]
+    ("usages", "for_servers", "for_remote_desktop"),
+    [(None, True, True), ((CLIENT,), False, False), ((REMOTE_DESKTOP,), False, True)],
+    ids=["no usage given", "clients only", "remote desktop only"],
 )
-def test_reads_certificates_with_little_in_them(issue: Issue, usages: t.Any, for_servers: bool) -> None:
-    seen = read_certificate(issue(usages=usages).der)
-    assert (seen.dns_names, seen.ip_addresses, seen.for_servers) == ((), (), for_servers)
+def test_reads_certificates_with_little_in_them(
+    issue: Issue, usages: t.Any, for_servers: bool, for_remote_desktop: bool
+) -> None:
+    seen = read_certificate(issue(usages=usages, authority=True).der)
+    assert (seen.dns_names, seen.ip_addresses) == ((), ())
+    assert (seen.for_servers, seen.for_remote_desktop) == (for_servers, for_remote_desktop)
+    assert not seen.self_signed
 
 
 def test_old_windows_is_still_read(issue: Issue) -> None:

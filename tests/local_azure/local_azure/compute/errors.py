@@ -108,6 +108,37 @@ def second_instance_of_handler(installed: str, handler: str, os_type: str) -> Az
     )
 
 
+def no_such_handler_version(version: str, publisher: str, type_: str) -> AzureError:
+    """What an extension with an unknown typeHandlerVersion answers (MicrosoftDocs/SupportArticles-docs#713)."""
+    return AzureError(
+        404,
+        "ArtifactVersionNotFound",
+        f"No version found in the artifact repository that satisfies the requested version '{version}' for VM "
+        f"extension with publisher '{publisher}' and type '{type_}'.",
+    )
+
+
+def handler_failed(name: str, publisher: str, type_: str, reason: str) -> AzureError:
+    """How an operation ends whose extension handler reported ``reason`` (Microsoft: VMAccess, error messages)."""
+    return AzureError(
+        409,
+        "VMExtensionProvisioningError",
+        f"VM has reported a failure when processing extension '{name}' (publisher '{publisher}' and type '{type_}'). "
+        f"Error message: '{reason}'. More information on troubleshooting is available at "
+        "https://aka.ms/vmextensionwindowstroubleshoot.",
+    )
+
+
+def handler_timed_out(name: str) -> AzureError:
+    """How an operation ends whose extension handler never reported (Microsoft: VMAccess, error messages)."""
+    return AzureError(
+        409,
+        "VMExtensionProvisioningTimeout",
+        f"Provisioning of VM extension {name} has timed out. Extension provisioning has taken too long to complete. "
+        "The extension did not report a message.",
+    )
+
+
 def run_command_busy() -> AzureError:
     """What a second v1 run command answers while one is running (Azure/azure-cli#32305)."""
     return AzureError(

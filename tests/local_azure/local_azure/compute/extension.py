@@ -1,22 +1,31 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual machine extensions: those a scenario made can be read and removed; no handler can be installed yet."""
+"""Virtual machine extensions: those a scenario made can be read and removed; VMAccess can be installed and run."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
+
 from ..core.call import Answer, Call
-from ..core.errors import parent_not_found
+from ..core.errors import AzureError, parent_not_found
 from ..core.operations import Style
 from ..core.store import Resource
 from ..core.wire import Json
-from . import errors
+from . import errors, vm_access
 from .documents import EXTENSIONS, expansions, nested
 from .instance_view import extension_view
 from .provider import check_writable
 from .state import state_of
 
 _DELETE_SECONDS = 30.0
+
+#: What is never returned.
+_PROTECTED = "protectedSettings"
+_READ_ONLY = ("provisioningState", "instanceView")
+#: What is known of an extension beside its resource, whatever is written to it.
+_KEPT = ("report", "handler_version")
 
 
 def get(call: Call) -> Answer:
@@ -48,19 +57,96 @@ def list_of_vm(call: Call) -> Answer:
 def write(call: Call) -> Answer:
     """``PUT`` and ``PATCH extensions/{name}``: Azure's own refusals come first, then the local Azure's."""
     vm = call.azure.compute.require(call.id)
-    _check_vm(vm)
-    properties = call.body.get("properties") or {}
-    handler = f"{properties.get('publisher')}.{properties.get('type')}"
     known = call.azure.store.get(call.id)
     if call.method == "PATCH" and known is None:
         call.azure.store.require(call.id)
+    if call.method == "PUT" and not call.body.get("location"):
+        raise errors.location_required()
+    _check_vm(vm)
+    if known is not None and known.properties["provisioningState"] == "Deleting":
+        raise errors.extension_is_being_deleted("VMExtension", known.id.name)
+    extension = _wanted(call, known)
     if known is None:
-        for other in call.azure.store.list(EXTENSIONS, under=vm.id):
-            if f"{other.properties['publisher']}.{other.properties['type']}".lower() == handler.lower():
-                raise errors.second_instance_of_handler(other.id.name, handler, state_of(vm).image.os_type)
-    else:
-        handler = f"{known.properties['publisher']}.{known.properties['type']}"
-    raise errors.not_rehearsed(f"installing or changing the extension handler {handler}")
+        _check_single(call, vm, extension)
+    if not vm_access.handles(extension) or state_of(vm).image.os_type != "Windows":
+        raise errors.not_rehearsed(f"installing or changing the extension handler {_handler(extension)}")
+    vm_access.check(extension)
+    return _provision(call, vm, extension, created=known is None)
+
+
+def _wanted(call: Call, known: Resource | None) -> Resource:
+    """The extension as the request wants it: a PUT replaces everything, a PATCH what it names.
+
+    That a handler can't be changed in place is unverified; so is what becomes of protected settings left out of a PUT.
+    """
+    body = call.body.get("properties")
+    if not isinstance(body, Mapping):
+        raise errors.missing_parameter("properties")
+    given = {name: copy.deepcopy(value) for name, value in body.items() if value is not None and name not in _READ_ONLY}
+    protected = given.pop(_PROTECTED, None)
+    properties, private = given, {}
+    tags = call.body.get("tags")
+    if known is not None:
+        for name in ("publisher", "type"):
+            if name in given and str(given[name]).lower() != str(known.properties[name]).lower():
+                raise errors.property_change_not_allowed(name)
+        private = {name: known.private[name] for name in _KEPT if name in known.private}
+        if call.method == "PATCH":
+            properties = {**known.properties, **given}
+            protected = protected if protected is not None else known.private.get(_PROTECTED)
+            tags = tags if tags is not None else known.tags
+    for name in ("publisher", "type", "typeHandlerVersion"):
+        if not isinstance(properties.get(name), str) or not properties[name]:
+            raise errors.missing_parameter(name)
+    if protected is not None:
+        private[_PROTECTED] = protected
+    return Resource(
+        id=known.id if known is not None else call.id,
+        location=str(call.body.get("location") or (known.location if known is not None else "")),
+        tags=tags,
+        properties={
+            "autoUpgradeMinorVersion": False,
+            "provisioningState": "Creating" if known is None else "Updating",
+            **{name: value for name, value in properties.items() if name != "provisioningState"},
+        },
+        private=private,
+    )
+
+
+def _check_single(call: Call, vm: Resource, extension: Resource) -> None:
+    """:raises AzureError: 400 when another extension has the same handler."""
+    for other in call.azure.store.list(EXTENSIONS, under=vm.id):
+        if _handler(other).lower() == _handler(extension).lower():
+            raise errors.second_instance_of_handler(other.id.name, _handler(other), state_of(vm).image.os_type)
+
+
+def _handler(extension: Resource) -> str:
+    return f"{extension.properties['publisher']}.{extension.properties['type']}"
+
+
+def _provision(call: Call, vm: Resource, extension: Resource, *, created: bool) -> Answer:
+    store = call.azure.store
+    store.put(extension)
+
+    def settle(state: str) -> None:
+        extension.properties["provisioningState"] = state
+        store.touch(extension)
+
+    def finish() -> None:
+        if store.get(extension.id) is not extension or extension.properties["provisioningState"] == "Deleting":
+            raise errors.preempted()
+        vm_access.run(call, vm, extension)
+        settle("Succeeded")
+
+    def undo(_failure: AzureError) -> None:
+        if store.get(extension.id) is extension and extension.properties["provisioningState"] != "Deleting":
+            settle("Failed")
+
+    operation = call.azure.operations.start(
+        call, style=Style.COMPUTE_PUT, seconds=vm_access.seconds(call, vm), finish=finish, on_failure=undo
+    )
+    headers = call.azure.compute.allowances.headers("UpdateVM", vm.id)
+    return operation.answer(201 if created else 200, _document(call, extension, frozenset()), headers)
 
 
 def delete(call: Call) -> Answer:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from ..core.store import Resource
 from ..core.wire import Json
+from . import vm_access
 from .state import VirtualMachineState, state_of
 
 _POWER_NAMES = {
@@ -83,22 +84,39 @@ def instance_view(vm: Resource, extensions: Sequence[Resource], *, now: datetime
 
 
 def extension_view(extension: Resource, *, now: datetime) -> Json:
-    """The instance view of one extension, as in the VM's and as with ``$expand=instanceView`` on the extension."""
+    """The instance view of one extension, as in the VM's and as with ``$expand=instanceView`` on the extension.
+
+    Which substatuses VMAccess reports is not on record; codes are those of other handlers for Windows.
+    """
     properties = extension.properties
-    succeeded = properties["provisioningState"] == "Succeeded"
-    return {
+    report = vm_access.report_of(extension)
+    error = report.error if report is not None else str(extension.private.get("seeded_error") or "")
+    view: Json = {
         "name": extension.id.name,
         "type": f"{properties['publisher']}.{properties['type']}",
-        "typeHandlerVersion": properties["typeHandlerVersion"],
-        "statuses": [
-            status(
-                f"ProvisioningState/{'succeeded' if succeeded else 'failed/-1'}",
-                "Info" if succeeded else "Error",
-                "Provisioning succeeded" if succeeded else "Provisioning failed",
-                time=guest_time(now),
-            )
-        ],
+        "typeHandlerVersion": _handler_version(extension),
+        "statuses": [_extension_status(str(properties["provisioningState"]), error, guest_time(now))],
     }
+    if report is not None and report.components:
+        view["substatuses"] = [
+            status(f"ComponentStatus/{one.name}/succeeded", "Info", "Provisioning succeeded", message=one.message)
+            for one in report.components
+        ]
+    return view
+
+
+def _extension_status(provisioning: str, error: str, time: str) -> Json:
+    if provisioning == "Succeeded":
+        return status("ProvisioningState/succeeded", "Info", "Provisioning succeeded", time=time)
+    if provisioning == "Failed":
+        message = error or None
+        return status("ProvisioningState/failed/-1", "Error", "Provisioning failed", message=message, time=time)
+    return status("ProvisioningState/transitioning", "Info", "Transitioning", time=time)
+
+
+def _handler_version(extension: Resource) -> str:
+    """The version that is installed where that is known, else the one that was asked for."""
+    return str(extension.private.get("handler_version") or extension.properties["typeHandlerVersion"])
 
 
 def _guest(vm: Resource, state: VirtualMachineState, extensions: Sequence[Resource], now: datetime) -> Json:
@@ -146,7 +164,7 @@ def _handler(extension: Resource) -> Json:
     properties = extension.properties
     return {
         "type": f"{properties['publisher']}.{properties['type']}",
-        "typeHandlerVersion": properties["typeHandlerVersion"],
+        "typeHandlerVersion": _handler_version(extension),
         "status": status("ProvisioningState/succeeded", "Info", "Ready"),
     }
 

@@ -22,6 +22,7 @@ from .state import Power, state_of
 if TYPE_CHECKING:
     from ..core.azure import Azure
     from ..guest.guests import Face
+    from ..network.load_balancers.forwards import Forward
 
 VIRTUAL_MACHINES = "Microsoft.Compute/virtualMachines"
 
@@ -38,6 +39,12 @@ class InterfaceFace:
     interface: ResourceId
     ip_configuration: str
     address: str
+    way: Forward | None = None
+
+    @property
+    def forward(self) -> tuple[int, int] | None:
+        """The port at a load balancer and the VM's port behind it; None for an address of the VM's own."""
+        return (self.way.port, self.way.backend_port) if self.way is not None else None
 
     def allows(self, port: int) -> bool:
         """Whether the VM is running and both levels of security groups let the controller in on this TCP port."""
@@ -45,7 +52,11 @@ class InterfaceFace:
         if vm is None or not state_of(vm).is_running:
             return False
         verdict = self.azure.network.admits(
-            self.interface, port=port, ip_configuration=self.ip_configuration, address=self.address
+            self.interface,
+            port=port,
+            ip_configuration=self.ip_configuration,
+            address=self.address,
+            forward=self.way,
         )
         return verdict.allowed
 
@@ -60,18 +71,31 @@ class Compute:
         azure.store.on_change(self._forget_deleted)
 
     def faces(self, vm_key: str) -> list[Face]:
-        """The addresses under which the controller can reach a VM's network interfaces, primary interface first."""
+        """The addresses under which the controller can reach a VM's network interfaces, primary interface first.
+
+        Those of load balancers that lead to one of its ports are among them.
+        """
         id = ResourceId.parse(vm_key)
         vm = self._azure.store.get(id)
         if vm is None:
             return []
-        return [
-            InterfaceFace(
-                azure=self._azure, vm=vm.id, interface=interface, ip_configuration=configuration, address=address
-            )
-            for interface in network_interfaces(vm)
-            for address, configuration in self._azure.network.faces(interface)
-        ]
+        network = self._azure.network
+        found: list[Face] = []
+        for interface in network_interfaces(vm):
+            ways: list[tuple[str, str, Forward | None]] = [(*face, None) for face in network.faces(interface)]
+            ways += [(way.address or "", configuration, way) for way, configuration in network.forwards(interface)]
+            found += [
+                InterfaceFace(
+                    azure=self._azure,
+                    vm=vm.id,
+                    interface=interface,
+                    ip_configuration=configuration,
+                    address=address,
+                    way=way,
+                )
+                for address, configuration, way in ways
+            ]
+        return found
 
     def own(self, vm: Resource) -> None:
         """Take a new virtual machine in: into the store, among the guests, and with its network interfaces."""

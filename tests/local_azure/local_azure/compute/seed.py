@@ -25,20 +25,26 @@ What may be added, with its default::
           allow_extension_operations: true
           provision_vm_agent: true
           agent: ready                    # starting, unresponsive
+          agent_seconds: 60               # how long an agent that is starting needs (real Azure's seconds)
           boot_diagnostics: true
           run_command_seconds: 10         # how long a script takes inside (real Azure's seconds)
-          extensions: []                  # {name, publisher, type, version, settings, provisioning_state}
+          extensions: []                  # {name, publisher, type, version, settings, provisioning_state, error}
           guest: {}                       # what Windows was set to, see below
 
-``guest`` takes: ``rdp_enabled`` (true), ``rdp_port`` (3389), ``rdp_service_running`` (true),
-``network_level_authentication`` (true), ``users`` (more local accounts: name, password, enabled, admin).
+``guest`` takes: ``rdp_enabled`` (true), ``rdp_port`` (3389), ``rdp_service_running`` (true), ``rdp_firewall_rule``
+(true: Windows Firewall lets Remote Desktop in), ``open_ports`` (TCP ports that it lets in besides),
+``network_level_authentication`` (true), ``rdp_security_layer`` (negotiate; tls, rdp), ``rdp_trouble`` (none; hangs:
+connections open and get no answer; drops: they are closed; no_certificate: the bound one is gone; unreadable_key: the
+key of the bound one can't be used), ``users`` (more local accounts: name, password, enabled, admin),
+``domain_controller`` (false), and ``vm_access`` (works; hangs: the VMAccess extension never reports; agent_dies: the
+agent falls silent when it is given one).
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +52,11 @@ from ..core.errors import AzureError
 from ..core.resource_id import GROUP_TYPE, ResourceId
 from ..core.store import Resource
 from ..core.wire import Json
-from ..guest.machine import Agent, LocalUser, Machine
+from ..guest.firewall import FirewallRule
+from ..guest.machine import Agent, LocalUser, Machine, VmAccess
+from ..guest.rdp.state import SecurityLayer
+from ..guest.rdp.troubles import RdpTrouble, bring_about
+from ..guest.vm_access import RDP_RULE
 from . import etag
 from .images import IMAGES, Image
 from .instance_view import platform_time
@@ -58,6 +68,9 @@ if TYPE_CHECKING:
 
 _POWERS: tuple[Power, ...] = ("running", "stopped", "deallocated")
 _AGENTS: tuple[Agent, ...] = ("ready", "starting", "unresponsive")
+_SECURITY_LAYERS: tuple[SecurityLayer, ...] = ("rdp", "negotiate", "tls")
+_RDP_TROUBLES: tuple[RdpTrouble, ...] = ("none", "hangs", "drops", "no_certificate", "unreadable_key")
+_VM_ACCESS: tuple[VmAccess, ...] = ("works", "hangs", "agent_dies")
 _WINDOWS_NAME_LENGTH = 15
 
 #: A group that Azure makes on its own, with the first virtual network of a region.
@@ -74,8 +87,14 @@ class GuestDescription:
     rdp_enabled: bool = True
     rdp_port: int = 3389
     rdp_service_running: bool = True
+    rdp_firewall_rule: bool = True
+    open_ports: list[int] = field(default_factory=list)
     network_level_authentication: bool = True
+    rdp_security_layer: SecurityLayer = "negotiate"
+    rdp_trouble: RdpTrouble = "none"
     users: list[Json] = field(default_factory=list)
+    domain_controller: bool = False
+    vm_access: VmAccess = "works"
 
 
 @dataclass(kw_only=True)
@@ -97,6 +116,7 @@ class Description:
     allow_extension_operations: bool = True
     provision_vm_agent: bool = True
     agent: Agent = "ready"
+    agent_seconds: float = AGENT_SECONDS
     boot_diagnostics: bool = True
     run_command_seconds: float = 10.0
     extensions: list[Json] = field(default_factory=list)
@@ -119,6 +139,9 @@ class Description:
         _check(description.image, tuple(IMAGES), f"{where}: image")
         _check(description.power, _POWERS, f"{where}: power")
         _check(description.agent, _AGENTS, f"{where}: agent")
+        _check(guest.rdp_security_layer, _SECURITY_LAYERS, f"{where}: guest: rdp_security_layer")
+        _check(guest.rdp_trouble, _RDP_TROUBLES, f"{where}: guest: rdp_trouble")
+        _check(guest.vm_access, _VM_ACCESS, f"{where}: guest: vm_access")
         _check(description.provisioning_state, ("Succeeded", "Failed"), f"{where}: provisioning_state")
         return description
 
@@ -167,7 +190,7 @@ def _make(azure: Azure, wanted: Description) -> None:
             "successfully. Please check the power state later.",
         )
     if machine is not None and wanted.power == "running" and wanted.agent == "starting":
-        state.agent_ready_at = azure.clock.now() + timedelta(seconds=AGENT_SECONDS * azure.settings.pace)
+        state.agent_ready_at = azure.clock.now() + timedelta(seconds=wanted.agent_seconds * azure.settings.pace)
     attach(vm, state)
     azure.compute.own(vm)
     if wanted.power == "deallocated":
@@ -286,6 +309,14 @@ def _machine(azure: Azure, vm: Resource, wanted: Description) -> Machine:
     machine.rdp.port = wanted.guest.rdp_port
     machine.rdp.service_running = wanted.guest.rdp_service_running
     machine.rdp.network_level_authentication = wanted.guest.network_level_authentication
+    machine.rdp.security_layer = wanted.guest.rdp_security_layer
+    bring_about(machine, wanted.guest.rdp_trouble)
+    for port in wanted.guest.open_ports:
+        machine.firewall[f"Port_{port}"] = FirewallRule(name=f"Port_{port}", local_ports=(port,))
+    if not wanted.guest.rdp_firewall_rule:
+        machine.firewall[RDP_RULE] = replace(machine.firewall[RDP_RULE], enabled=False)
+    machine.domain_controller = wanted.guest.domain_controller
+    machine.vm_access = wanted.guest.vm_access
     machine.agent = wanted.agent
     machine.running = wanted.power == "running"
     return machine
@@ -317,6 +348,7 @@ def _extension(vm: Resource, entry: Mapping[str, Any]) -> Resource:
             "typeHandlerVersion": str(entry.get("version", "1.0")),
             "settings": dict(entry.get("settings") or {}),
         },
+        private={"seeded_error": str(entry.get("error") or "")},
     )
 
 

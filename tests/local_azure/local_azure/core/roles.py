@@ -95,6 +95,31 @@ BUILT_IN = (
         ),
     ),
     Role(
+        id="db79e9a7-68ee-4b58-9aeb-b90e7c24fcba",
+        name="Key Vault Certificate User",
+        data_actions=(
+            "Microsoft.KeyVault/vaults/certificates/read",
+            "Microsoft.KeyVault/vaults/secrets/getSecret/action",
+            "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
+            "Microsoft.KeyVault/vaults/keys/read",
+        ),
+    ),
+    Role(
+        id="12338af0-0e69-4776-bea7-57ae8d297424",
+        name="Key Vault Crypto User",
+        data_actions=(
+            "Microsoft.KeyVault/vaults/keys/read",
+            "Microsoft.KeyVault/vaults/keys/update/action",
+            "Microsoft.KeyVault/vaults/keys/backup/action",
+            "Microsoft.KeyVault/vaults/keys/encrypt/action",
+            "Microsoft.KeyVault/vaults/keys/decrypt/action",
+            "Microsoft.KeyVault/vaults/keys/wrap/action",
+            "Microsoft.KeyVault/vaults/keys/unwrap/action",
+            "Microsoft.KeyVault/vaults/keys/sign/action",
+            "Microsoft.KeyVault/vaults/keys/verify/action",
+        ),
+    ),
+    Role(
         id="f25e0fa2-a7c8-4377-a976-54943a77a395",
         name="Key Vault Contributor",
         actions=(

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from . import rdp
 from .machine import Machine, Service
 from .ports import FilteredPort, OpenPort, PortState, Serve
+from .rdp import server as rdp
 from .wsman.server import HttpConnection
 from .wsman.service import WsmanService
 
@@ -30,8 +30,12 @@ class Face(Protocol):
     def address(self) -> str:
         """A loopback address."""
 
+    @property
+    def forward(self) -> tuple[int, int] | None:
+        """The port here and the one of the machine that it leads to, where only that one does; None: every port."""
+
     def allows(self, port: int) -> bool:
-        """Whether the machine runs and both security groups let the controller reach this TCP port."""
+        """Whether the machine runs and both security groups let the controller reach this TCP port of the machine."""
 
 
 Reachability = Callable[[str], Iterable[Face]]
@@ -150,11 +154,12 @@ def _wanted(machine: Machine, faces: Iterable[Face]) -> dict[Endpoint, Target]:
     of_interest = sorted(USUAL_PORTS | services.keys() | machine.firewall.ports())
     wanted: dict[Endpoint, Target] = {}
     for face in faces:
-        for port in of_interest:
+        ways = [(port, port) for port in of_interest] if face.forward is None else [face.forward]
+        for outside, port in ways:
             if machine.running and face.allows(port) and machine.admits(port, CONTROLLER):
-                wanted[face.address, port] = services.get(port, PortState.CLOSED)
+                wanted[face.address, outside] = services.get(port, PortState.CLOSED)
             else:
-                wanted[face.address, port] = PortState.FILTERED
+                wanted[face.address, outside] = PortState.FILTERED
     return wanted
 
 

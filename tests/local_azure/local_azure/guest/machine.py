@@ -13,10 +13,12 @@ from typing import Literal
 from . import scripts
 from .certificates import InstalledCertificate, read_pfx, self_signed, thumbprint
 from .firewall import Firewall, windows_server_rules
+from .rdp.state import RemoteDesktop
 from .scripts import ScriptResult
 from .winrm import WinRm
 
 Agent = Literal["ready", "starting", "unresponsive"]
+VmAccess = Literal["works", "hangs", "agent_dies"]
 MY = "My"
 TOKEN_FILTER_POLICY = r"HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System\LocalAccountTokenFilterPolicy"
 REMOTE_DESKTOP = "Remote Desktop"
@@ -45,21 +47,12 @@ class Service:
     port: int
 
 
-@dataclass(kw_only=True)
-class RemoteDesktop:
-    """Remote Desktop: the service, `fDenyTSConnections` turned round, the port and network level authentication."""
-
-    enabled: bool = True
-    service_running: bool = True
-    port: int = 3389
-    network_level_authentication: bool = True
-    certificate_thumbprint: str = ""  # of a certificate somebody bound; empty for Windows' own self-signed one
-
-
 class Machine:
     """One Windows Server. Plain state and methods; sockets belong to `Guests`.
 
     Fields may be changed in place; whoever does so calls `changed()` afterwards. `running` and the methods call it.
+    `vm_access` is what becomes of a VMAccess extension that the agent is given: it works, it never reports, or the
+    agent falls silent.
     """
 
     def __init__(
@@ -80,6 +73,8 @@ class Machine:
         self.rdp = RemoteDesktop()
         self.firewall = Firewall(windows_server_rules())
         self.registry: dict[str, int | str] = {}
+        self.domain_controller = False
+        self.vm_access: VmAccess = "works"
         self._running = True
         self._listeners: list[Callable[[], None]] = []
 
@@ -92,8 +87,10 @@ class Machine:
 
     @running.setter
     def running(self, value: bool) -> None:
-        if value and not self._running and self.winrm.start_type != "Disabled":
-            self.winrm.running = self.winrm.start_type == "Automatic"
+        if value and not self._running:
+            self.rdp.trouble = "none"
+            if self.winrm.start_type != "Disabled":
+                self.winrm.running = self.winrm.start_type == "Automatic"
         self._running = value
         self.changed()
 
@@ -146,14 +143,27 @@ class Machine:
         """The certificate with this thumbprint in LocalMachine\\<store>."""
         return self.certificates.get((store.lower(), thumbprint(wanted)))
 
-    def rdp_certificate(self) -> InstalledCertificate:
+    @property
+    def has_rdp_certificate(self) -> bool:
+        """Whether Remote Desktop has a certificate to present: a bound one that is still there, or its own."""
+        bound = self.rdp.certificate_thumbprint
+        return not bound or self.certificate(MY, bound) is not None
+
+    @property
+    def rdp_key_usable(self) -> bool:
+        """Whether the key of that certificate is there, and NETWORK SERVICE may read it."""
+        if not self.rdp.certificate_thumbprint:
+            return True
+        bound = self.certificate(MY, self.rdp.certificate_thumbprint)
+        return bound is not None and bound.key is not None and bound.thumbprint in self.rdp.readable_keys
+
+    def rdp_certificate(self) -> InstalledCertificate | None:
         """What Remote Desktop presents: the bound certificate, else the one Windows makes for itself (six months).
 
-        Making a key takes a moment: call it off the event loop.
+        None when the bound one is gone. Making a key takes a moment: call it off the event loop.
         """
-        bound = self.certificate(MY, self.rdp.certificate_thumbprint)
-        if bound is not None and bound.key is not None:
-            return bound
+        if self.rdp.certificate_thumbprint:
+            return self.certificate(MY, self.rdp.certificate_thumbprint)
         now = self.now()
         for (store, _), installed in self.certificates.items():
             if store == REMOTE_DESKTOP.lower() and installed.not_after > now:
@@ -223,9 +233,10 @@ class Machine:
                 "allow_unencrypted": winrm.allow_unencrypted,
                 "session_configuration": winrm.session_configuration,
             },
-            "rdp": vars(self.rdp).copy(),
+            "rdp": self.rdp.describe(),
             "firewall": [vars(rule).copy() for _, rule in sorted(self.firewall.items())],
             "registry": dict(sorted(self.registry.items())),
+            "domain_controller": self.domain_controller,
         }
 
     def run_script(self, text: str, parameters: Mapping[str, str]) -> ScriptResult:

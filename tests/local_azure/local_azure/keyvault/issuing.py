@@ -25,6 +25,7 @@ def add_version(
     version = CertificateVersion(
         version=new_version(),
         certificate=upload.certificate,
+        key=upload.key,
         enabled=enabled,
         created=now,
         updated=now,

@@ -42,6 +42,7 @@ class CertificateVersion:
 
     version: str
     certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
     enabled: bool
     created: datetime
     updated: datetime

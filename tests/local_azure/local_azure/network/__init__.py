@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from ..core.azure import Azure
-from . import application_groups, load_balancers
+from . import application_groups
 from .diagnosis import routes as diagnosis
 from .interfaces import routes as interfaces
+from .load_balancers import routes as load_balancers
 from .provider import Network
 from .public_addresses import routes as public_addresses
 from .security_groups import routes as security_groups

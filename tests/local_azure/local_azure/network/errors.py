@@ -197,6 +197,40 @@ def public_address_in_use(user: str, address_id: str, holder: str) -> AzureError
     )
 
 
+def nat_rule_in_use(rule: str, holder: str) -> AzureError:
+    """One rule leads to one IP configuration; only the refusal is known, not its wording."""
+    return refused(
+        "InboundNatRuleAlreadyInUse", f"Inbound NAT rule {rule} is already used by IP configuration {holder}."
+    )
+
+
+def balancer_part_in_use(part_id: str, users: Sequence[str]) -> AzureError:
+    """Only the refusal is known, not its wording."""
+    return refused("LoadBalancerPartInUse", f"{part_id} cannot be deleted because it is in use by {', '.join(users)}.")
+
+
+def same_backend_port(first: str, second: str, port: int, configuration: str) -> AzureError:
+    return refused(
+        "RulesUseSameBackendPortProtocolAndIPConfig",
+        f"Load balancer rules {first} and {second} with floating IP disabled use the same backend port {port} and "
+        f"protocol Tcp, and must not be used with the same backend IP {configuration}.",
+    )
+
+
+def different_skus(first: str, second: str) -> AzureError:
+    """The wording speaks of an availability set for lone VMs, too."""
+    return refused(
+        "DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed",
+        "Different basic sku and standard sku load balancer or public Ip resources in availability set is not allowed "
+        f"{first} and {second}.",
+    )
+
+
+def not_rehearsed(what: str) -> AzureError:
+    """A refusal of the local Azure itself, with a status that no recording of Azure has and no SDK retries."""
+    return AzureError(501, "NotInLocalAzure", f"The local Azure does not do this: {what}")
+
+
 def application_group_in_use(group_id: str, users: Sequence[str]) -> AzureError:
     return refused(
         "InUseApplicationSecurityGroupCannotBeDeleted",

@@ -84,7 +84,7 @@ class Guards:
     """What stands between a NIC and the rest of the world.
 
     A missing group lets everything through at its level. `closed_without_group` is for flows that come in through a
-    Standard public address: secure by default, they are dropped when there is no group at all.
+    Standard public address or load balancer: secure by default, they are dropped when there is no group at all.
     """
 
     subnet: SecurityGroup | None = None

@@ -17,6 +17,7 @@ from . import errors
 from .diagnosis import watchers
 from .evaluation import evaluate
 from .interfaces import records as interfaces
+from .load_balancers.forwards import Forward, forwards_to
 from .models import Endpoint, Flow, Guards, SecurityGroup, Verdict
 from .public_addresses import records as addresses
 from .security_groups import records as groups
@@ -54,11 +55,13 @@ class Network:
         source: str = CONTROLLER,
         ip_configuration: str | None = None,
         address: str | None = None,
+        forward: Forward | None = None,
     ) -> Verdict:
         """Whether a new connection from `source` gets through to the interface (power state and guest aside).
 
         `address` is the one that was dialled, as `faces` gives it; without it the public address is meant where the IP
-        configuration has one. Rules see the private address as destination either way.
+        configuration has one. `forward` is the way it took through a load balancer. Rules see the private address and
+        `port` as destination in any case, and the source as it was.
         """
         interface = self._azure.store.get(nic)
         configuration = interfaces.find_configuration(interface, ip_configuration) if interface is not None else None
@@ -66,7 +69,7 @@ class Network:
             return Verdict(allowed=False)
         private = interfaces.private_address(configuration)
         came_public = self._public_address(configuration) is not None and address != str(private)
-        guards = self.guards(interface, configuration, public=came_public)
+        guards = self.guards(interface, configuration, public=came_public, forward=forward)
         flow = Flow(
             direction="Inbound",
             protocol=protocol,
@@ -95,6 +98,20 @@ class Network:
                 if text is not None and ipaddress.IPv4Address(text) in LOOPBACK
             ]
         return found
+
+    def forwards(self, nic: ResourceId) -> list[tuple[Forward, str]]:
+        """The ways through load balancers to the interface that the controller can take, with the IP configuration."""
+        interface = self._azure.store.get(nic)
+        return [
+            (forward, configuration["name"])
+            for configuration in (interface.properties["ipConfigurations"] if interface is not None else ())
+            for forward in forwards_to(
+                self._azure.store,
+                nic.child("ipConfigurations", configuration["name"]),
+                configuration["properties"],
+            )
+            if forward.address is not None and ipaddress.IPv4Address(forward.address) in LOOPBACK
+        ]
 
     def associate(self, nic: ResourceId, vm_id: ResourceId | str | None, *, primary: bool = True) -> None:
         """Attach the interface to a VM, or detach it with None. An attached one counts as allocated until told else."""
@@ -140,16 +157,24 @@ class Network:
         if always or self.concurrent_writes == "retryable":
             raise errors.retryable(f"{_operation_name(running)} ({running.id})", str(group.id), retry_after)
 
-    def guards(self, interface: Resource, configuration: Json, *, public: bool) -> Guards:
-        """What stands before an IP configuration; `public`: the flow comes in through its public address."""
+    def guards(
+        self, interface: Resource, configuration: Json, *, public: bool, forward: Forward | None = None
+    ) -> Guards:
+        """What stands before an IP configuration.
+
+        `public`: the flow comes in through its public address, unless it took the way `forward`.
+        """
         store = self._azure.store
         found = networks.subnet_by_id(store, ResourceId.parse(configuration["properties"]["subnet"]["id"]))
-        address = self._public_address(configuration) if public else None
+        if forward is not None:
+            entrance = forward.balancer if forward.public else None
+        else:
+            entrance = self._public_address(configuration) if public else None
         return Guards(
             subnet=self._group(found[1]["properties"]) if found is not None else None,
             network_interface=self._group(interface.properties),
             virtual_network=networks.address_space(found[0]) if found is not None else (),
-            closed_without_group=address is not None and address.envelope["sku"]["name"] == "Standard",
+            closed_without_group=entrance is not None and entrance.envelope["sku"]["name"] == "Standard",
         )
 
     def endpoint(self, address: str, guards: Guards, port: int | None = None) -> Endpoint:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from ..core.resource_id import ResourceId
 from ..core.store import Store
 from ..core.wire import Json
-from .types import INTERFACES, SECURITY_GROUPS, VIRTUAL_NETWORKS
+from .types import INTERFACES, LOAD_BALANCERS, SECURITY_GROUPS, VIRTUAL_NETWORKS
 
 
 class References:
@@ -22,13 +22,23 @@ class References:
         self.configurations_of_subnet: defaultdict[str, list[str]] = defaultdict(list)
         self.configuration_of_address: dict[str, str] = {}
         self.users_of_application_group: defaultdict[str, list[str]] = defaultdict(list)
+        self._add_networks(store)
+        for interface in store.list(INTERFACES):
+            self._add_interface(interface.id, interface.properties)
+        for balancer in store.list(LOAD_BALANCERS):
+            for frontend in balancer.properties["frontendIPConfigurations"]:
+                id = str(balancer.id.child("frontendIPConfigurations", frontend["name"]))
+                self._add_addresses(id, frontend["properties"])
+        self._add_rules(store)
+
+    def _add_networks(self, store: Store) -> None:
         for network in store.list(VIRTUAL_NETWORKS):
             for subnet in network.properties["subnets"]:
                 group = _target(subnet["properties"], "networkSecurityGroup")
                 if group is not None:
                     self.subnets_of_group[group].append(str(network.id.child("subnets", subnet["name"])))
-        for interface in store.list(INTERFACES):
-            self._add_interface(interface.id, interface.properties)
+
+    def _add_rules(self, store: Store) -> None:
         for security_group in store.list(SECURITY_GROUPS):
             for rule in security_group.properties["securityRules"]:
                 for side in ("sourceApplicationSecurityGroups", "destinationApplicationSecurityGroups"):
@@ -44,13 +54,16 @@ class References:
         for configuration in properties["ipConfigurations"]:
             configuration_id = str(id.child("ipConfigurations", configuration["name"]))
             own = configuration["properties"]
-            subnet, address = _target(own, "subnet"), _target(own, "publicIPAddress")
-            if subnet is not None:
-                self.configurations_of_subnet[subnet].append(configuration_id)
-            if address is not None:
-                self.configuration_of_address[address] = configuration_id
+            self._add_addresses(configuration_id, own)
             for item in own.get("applicationSecurityGroups", []):
                 self.users_of_application_group[item["id"].lower()].append(configuration_id)
+
+    def _add_addresses(self, id: str, own: Json) -> None:
+        subnet, address = _target(own, "subnet"), _target(own, "publicIPAddress")
+        if subnet is not None:
+            self.configurations_of_subnet[subnet].append(id)
+        if address is not None:
+            self.configuration_of_address[address] = id
 
 
 def _target(properties: Json, name: str) -> str | None:

@@ -15,11 +15,20 @@
       publicIPAddresses: [{name: win1-ip, domainNameLabel: win1-access}]
       networkInterfaces:
         - {name: win1-nic, subnet: access-vnet/default, networkSecurityGroup: win1-nsg, publicIPAddress: win1-ip}
+        - {name: win2-nic, subnet: access-vnet/default, loadBalancerInboundNatRules: [front/win2-rdp]}
+      loadBalancers:
+        - name: front
+          frontendIPConfigurations: [{name: public, publicIPAddress: front-ip}]   # or subnet: and privateIPAddress:
+          backendAddressPools: [servers]
+          inboundNatRules:
+            - {name: win2-rdp, frontendPort: 50001, backendPort: 3389}
+            - {name: each, frontendPortRangeStart: 50100, frontendPortRangeEnd: 50199, backendPort: 5986,
+               backendAddressPool: servers}
       concurrentWrites: accept              # or retryable, conflict
       allowBasicPublicIPAddresses: false
 
-References are names in the same resource group (a subnet is network/subnet), or whole ids. Rules default to an inbound
-Allow from and to anywhere.
+References are names in the same resource group (a subnet is network/subnet, a NAT rule or pool is balancer/name), or
+whole ids. Security rules default to an inbound Allow from and to anywhere, NAT rules to the first frontend.
 """
 
 from __future__ import annotations
@@ -34,12 +43,15 @@ from ..core.store import Resource
 from ..core.wire import Json
 from . import application_groups
 from .interfaces import records as interfaces
+from .load_balancers import records as balancers
 from .provider import ConcurrentWrites
 from .public_addresses import records as addresses
 from .security_groups import records as groups
 from .types import (
     APPLICATION_GROUPS,
     INTERFACES,
+    LB_NAT_RULES,
+    LB_POOLS,
     LOAD_BALANCERS,
     PUBLIC_ADDRESSES,
     SECURITY_GROUPS,
@@ -99,8 +111,8 @@ class _Seeder:
         self._put("networkSecurityGroups", SECURITY_GROUPS, self._security_group)
         self._put("virtualNetworks", VIRTUAL_NETWORKS, self._virtual_network)
         self._put("publicIPAddresses", PUBLIC_ADDRESSES, self._public_address)
-        self._put("networkInterfaces", INTERFACES, self._interface)
         self._put("loadBalancers", LOAD_BALANCERS, self._load_balancer)
+        self._put("networkInterfaces", INTERFACES, self._interface)
 
     def _put(self, name: str, type: str, make: Callable[[ResourceId, Json], Resource]) -> None:
         for given in self._section.get(name) or []:
@@ -149,16 +161,31 @@ class _Seeder:
         properties: Json = {}
         if "networkSecurityGroup" in own:
             properties["networkSecurityGroup"] = _reference(id, SECURITY_GROUPS, own.pop("networkSecurityGroup"))
+        for name in (*interfaces.SWITCHES, *interfaces.KEPT, "dnsSettings"):
+            if name in own:
+                properties[name] = own.pop(name)
         configurations = own.pop("ipConfigurations", None) or [{"name": "ipconfig1", **own}]
         properties["ipConfigurations"] = [_configuration(id, dict(one)) for one in configurations]
         body: Json = {"location": location, "tags": tags, "properties": properties}
         return interfaces.replaced(self._store, id, body)
 
     def _load_balancer(self, id: ResourceId, item: Json) -> Resource:
-        """Stored as given: `properties` and `sku` in wire form."""
-        properties = {"provisioningState": "Succeeded", **item.get("properties", {})}
-        sku = item.get("sku", {"name": "Standard"})
-        return Resource(id=id, location=item["location"], properties=properties, envelope={"sku": sku})
+        frontends = [_frontend(id, dict(one)) for one in item.pop(balancers.FRONTENDS, [])]
+        first = str(id.child(balancers.FRONTENDS, frontends[0]["name"])) if frontends else ""
+        rules = []
+        for given in item.pop(balancers.NAT_RULES, []):
+            own = {"protocol": "Tcp", "frontendIPConfiguration": {"id": first}, **given}
+            if "backendAddressPool" in own:
+                pool = id.child(balancers.POOLS, own["backendAddressPool"])
+                own["backendAddressPool"] = {"id": str(pool)}
+            rules.append({"name": own.pop("name"), "properties": own})
+        parts = {
+            balancers.FRONTENDS: frontends,
+            balancers.POOLS: [{"name": name} for name in item.pop(balancers.POOLS, [])],
+            balancers.NAT_RULES: rules,
+        }
+        sku = {"name": item.pop("sku", "Standard")}
+        return balancers.replaced(self._store, id, {**_body(item, parts), "sku": sku})
 
     def _rule(self, group: ResourceId, rule: Json) -> Json:
         for side in ("source", "destination"):
@@ -195,6 +222,19 @@ def _configuration(interface: ResourceId, own: Json) -> Json:
         properties["applicationSecurityGroups"] = [
             _reference(interface, APPLICATION_GROUPS, one) for one in own.pop("applicationSecurityGroups")
         ]
+    for field, type in (("loadBalancerBackendAddressPools", LB_POOLS), ("loadBalancerInboundNatRules", LB_NAT_RULES)):
+        if field in own:
+            properties[field] = [_reference(interface, type, one) for one in own.pop(field)]
+    if "privateIPAddress" in own:
+        properties |= {"privateIPAddress": own.pop("privateIPAddress"), "privateIPAllocationMethod": "Static"}
+    return {"name": own.pop("name"), "properties": {**properties, **own}}
+
+
+def _frontend(balancer: ResourceId, own: Json) -> Json:
+    properties: Json = {}
+    for field, type in (("publicIPAddress", PUBLIC_ADDRESSES), ("subnet", SUBNETS)):
+        if field in own:
+            properties[field] = _reference(balancer, type, own.pop(field))
     if "privateIPAddress" in own:
         properties |= {"privateIPAddress": own.pop("privateIPAddress"), "privateIPAllocationMethod": "Static"}
     return {"name": own.pop("name"), "properties": {**properties, **own}}

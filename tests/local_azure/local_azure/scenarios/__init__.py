@@ -6,9 +6,10 @@
 Top-level keys: `principals` (a list of `name` and `roles`, each with `role`, `scope` and optionally `delay` seconds),
 `groups` (`name`, `location`, `tags`), `propagation_seconds` (delay of role assignments that clients make),
 `unregistered` (resource providers that need registration first), and one section per provider: `network`, `compute`,
-`keyvault`. `$block` stands for the first two numbers of this instance's address block (such as 127.16), `$user` for the
-account of the virtual machines, `$count` for the value of --count. A list entry `{for: N, each: ENTRY}` stands for N
-copies of ENTRY in which `$i` is 1 to N; `$hi` and `$lo` number addresses: (i + 9) // 250 and (i + 9) % 250 + 1.
+`keyvault`, `security`. `$block` stands for the first two numbers of this instance's address block (such as 127.16),
+`$user` for the account of the virtual machines, `$count` for the value of --count. A list entry `{for: N, each: ENTRY}`
+stands for N copies of ENTRY in which `$i` is 1 to N; `$hi` and `$lo` number addresses: (i + 9) // 250 and
+(i + 9) % 250 + 1.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ..core.wire import Json
 if TYPE_CHECKING:
     from ..core.azure import Azure
 
-PROVIDERS = ("network", "compute", "keyvault")
+PROVIDERS = ("network", "compute", "keyvault", "security")
 DEFAULT_PRINCIPAL = "default"
 _KEYS = {"description", "principals", "groups", "propagation_seconds", "unregistered", *PROVIDERS}
 _VARIABLE = re.compile(r"\$(?P<name>[a-z]+)")
@@ -84,7 +85,7 @@ def load(name: str, settings: Settings, *, count: int = 1) -> Scenario:
 
 def populate(azure: Azure, scenario: Scenario) -> None:
     """Make the scenario's principals, groups and resources. Raises ScenarioError."""
-    from .. import compute, keyvault, network
+    from .. import compute, keyvault, network, security
     from ..resources import groups
 
     content = scenario.content
@@ -95,9 +96,9 @@ def populate(azure: Azure, scenario: Scenario) -> None:
             _add_principal(azure, entry, scenario.name)
         azure.authorization.propagation = timedelta(seconds=float(content.get("propagation_seconds") or 0))
         azure.unregistered = {str(name).lower(): None for name in content.get("unregistered") or []}
-        for name, seed in (("network", network.seed), ("compute", compute.seed), ("keyvault", keyvault.seed)):
+        for name, provider in zip(PROVIDERS, (network, compute, keyvault, security), strict=True):
             if content.get(name):
-                seed(azure, content[name])
+                provider.seed(azure, content[name])
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) and error.args else str(error)
         raise ScenarioError(f"scenario {scenario.name!r}: {reason}") from error

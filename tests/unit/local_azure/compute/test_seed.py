@@ -72,6 +72,20 @@ def test_what_windows_was_set_to(make_scene: SceneMaker) -> None:
     assert "Operator-1" not in scene.call("GET", expand="instanceView").text
 
 
+def test_remote_desktop_out_of_order(make_scene: SceneMaker) -> None:
+    machine = make_scene(
+        guest={
+            "rdp_port": 3390,
+            "open_ports": [3390],
+            "rdp_security_layer": "tls",
+            "rdp_trouble": "no_certificate",
+        }
+    ).machine
+    assert machine.admits(3390, "127.0.0.1")
+    assert machine.rdp.security_layer == "tls"
+    assert not machine.has_rdp_certificate
+
+
 def test_long_names_are_cut_for_windows(make_scene: SceneMaker) -> None:
     scene = make_scene(name="vm", computer_name=None)
     assert scene.machine.computer_name == "vm"

@@ -110,6 +110,7 @@ class NetworkFace:
 
     address: str
     open_ports: set[int] = field(default_factory=lambda: {3389, 5985, 5986})
+    forward: tuple[int, int] | None = None
 
     def allows(self, port: int) -> bool:
         return port in self.open_ports

@@ -173,8 +173,11 @@ def test_the_certificate_of_remote_desktop_is_renewed_when_it_has_expired() -> N
     offset = timedelta()
     machine = Machine(computer_name="win1", users=[LocalUser(name="u", password="p")], now=lambda: real() + offset)
     first = machine.rdp_certificate()
+    assert first is not None
     assert machine.rdp_certificate() is first
 
     offset = timedelta(days=200)
 
-    assert machine.rdp_certificate().not_after > machine.now() > first.not_after
+    second = machine.rdp_certificate()
+    assert second is not None
+    assert second.not_after > machine.now() > first.not_after

@@ -230,3 +230,22 @@ def test_nothing_is_left_open_in_the_process(certificate: Certificate) -> None:
     site.close()
 
     assert open_files() <= before
+
+
+def test_a_forward_leads_from_its_own_port_to_one_of_the_machine(site: Site) -> None:
+    site.face.forward = (50001, 3389)
+    site.change(lambda machine: None)
+
+    assert site.guests.ports(VM) == {(site.address, 50001): PortState.OPEN}
+    with socket.create_connection((site.address, 50001), timeout=5) as connection:
+        assert connection.getpeername() == (site.address, 50001)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((site.address, 3389), timeout=5)
+
+
+def test_a_forward_is_filtered_with_the_port_behind_it(site: Site) -> None:
+    site.face.forward = (50001, 3389)
+    site.face.open_ports = {50001}
+    site.change(lambda machine: None)
+
+    assert site.guests.ports(VM) == {(site.address, 50001): PortState.FILTERED}

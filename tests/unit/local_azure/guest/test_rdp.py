@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 
 from local_azure.guest.machine import Machine
+from local_azure.guest.rdp.state import SecurityLayer
 
 from .conftest import Site
 
@@ -29,32 +30,46 @@ def ask(site: Site, packet: bytes) -> bytes:
         return connection.recv(64)
 
 
-def without_nla(machine: Machine) -> None:
-    machine.rdp.network_level_authentication = False
-
-
 @pytest.mark.parametrize(
-    ("asked", "nla", "kind", "value"),
+    ("asked", "nla", "layer", "outcome"),
     [
-        (3, True, 2, 2),
-        (2, True, 2, 2),
-        (1, True, 3, 5),
-        (0, True, 3, 5),
-        (None, True, 3, 5),
-        (11, False, 2, 2),
-        (1, False, 2, 1),
-        (0, False, 2, 0),
+        (11, True, "negotiate", (2, 8)),
+        (3, True, "negotiate", (2, 2)),
+        (2, True, "negotiate", (2, 2)),
+        (1, True, "negotiate", (3, 5)),
+        (0, True, "negotiate", (3, 5)),
+        (None, True, "negotiate", (3, 5)),
+        (16, True, "negotiate", (3, 5)),
+        (11, False, "negotiate", (2, 8)),
+        (1, False, "negotiate", (2, 1)),
+        (0, False, "negotiate", (2, 0)),
+        (1, False, "tls", (2, 1)),
+        (0, False, "tls", (3, 1)),
+        (None, False, "tls", (3, 1)),
+        (11, False, "rdp", (3, 2)),
+        (0, False, "rdp", (2, 0)),
     ],
 )
-def test_negotiation(site: Site, asked: int | None, nla: bool, kind: int, value: int) -> None:
-    if not nla:
-        site.change(without_nla)
+def test_negotiation(site: Site, asked: int | None, nla: bool, layer: SecurityLayer, outcome: tuple[int, int]) -> None:
+    def set_up(machine: Machine) -> None:
+        machine.rdp.network_level_authentication = nla
+        machine.rdp.security_layer = layer
+
+    site.change(set_up)
 
     answer = ask(site, request(asked, b"Cookie: mstshash=me\r\n"))
 
     assert len(answer) == 19
     assert (answer[0], answer[5]) == (3, 0xD0)
-    assert struct.unpack("<BBHI", answer[-8:])[0::3] == (kind, value)
+    assert struct.unpack("<BBHI", answer[-8:])[0::3] == outcome
+
+
+def test_who_asks_nothing_gets_no_negotiation(site: Site) -> None:
+    site.change(lambda machine: setattr(machine.rdp, "network_level_authentication", False))
+
+    answer = ask(site, request(None))
+
+    assert (len(answer), answer[5]) == (11, 0xD0)
 
 
 @pytest.mark.parametrize(

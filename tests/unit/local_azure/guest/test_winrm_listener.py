@@ -94,7 +94,7 @@ def test_the_state_of_a_fresh_machine(machine: Machine, certificate: Certificate
             "dns_names": ["win1"],
             "not_after": certificate.certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "has_private_key": True,
-            "server_authentication": True,
+            "usages": ["1.3.6.1.5.5.7.3.1"],
         },
         "firewall": None,
         "record": None,
@@ -260,7 +260,7 @@ def test_a_certificate_for_clients_does_not_serve(machine: Machine) -> None:
     assert code == 1
     assert (failure["step"], failure["restored"]) == ("listener", None)
     assert "appropriate certificate" in failure["message"]
-    assert read(machine, thumbprint=client.thumbprint)["certificate"]["server_authentication"] is False
+    assert read(machine, thumbprint=client.thumbprint)["certificate"]["usages"] == ["1.3.6.1.5.5.7.3.2"]
 
 
 def test_a_stopped_service_refuses_a_listener(machine: Machine, certificate: Certificate) -> None:

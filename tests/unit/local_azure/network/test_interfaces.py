@@ -309,3 +309,44 @@ def test_a_rule_for_another_private_address_does_not_open_this_vm(cloud: Cloud) 
     cloud.settle()
     assert cloud.admits(3389).allowed
     assert not cloud.admits(3389, source="203.0.113.7").allowed
+
+
+def test_a_put_loses_every_setting_it_does_not_state(cloud: Cloud) -> None:
+    settings = {
+        "enableAcceleratedNetworking": True,
+        "enableIPForwarding": True,
+        "dnsSettings": {"dnsServers": ["10.0.0.10"], "internalDnsNameLabel": "inside"},
+        "disableTcpStateTracking": True,
+        "workloadType": "rehearsal",
+        "auxiliaryMode": "AcceleratedConnections",
+        "auxiliarySku": "A1",
+    }
+    full = {**interface(configuration(cloud), **settings), "tags": {"team": "web"}}
+    assert cloud.put(NIC, full).status_code == 200
+    shown = cloud.get(NIC).json()
+    assert shown["tags"] == {"team": "web"}
+    for name, value in settings.items():
+        found = shown["properties"][name]
+        assert value.items() <= found.items() if isinstance(value, dict) else found == value
+
+    assert cloud.put(NIC, interface(configuration(cloud))).status_code == 200
+    bare = cloud.get(NIC).json()
+    assert "tags" not in bare
+    assert not {"enableAcceleratedNetworking", "disableTcpStateTracking", "workloadType"} & bare["properties"].keys()
+    assert bare["properties"]["enableIPForwarding"] is False
+    assert bare["properties"]["dnsSettings"]["dnsServers"] == []
+    assert "internalDnsNameLabel" not in bare["properties"]["dnsSettings"]
+    assert bare["properties"]["auxiliaryMode"] == "None"
+
+
+def test_an_address_of_another_region_is_refused(cloud: Cloud) -> None:
+    body = {
+        "location": "westus",
+        "sku": {"name": "Standard"},
+        "properties": {"publicIPAllocationMethod": "Static"},
+    }
+    assert cloud.put("publicIPAddresses/far", body).status_code == 201
+    far = {"id": str(cloud.id("publicIPAddresses/far"))}
+    answer = cloud.put(NIC, interface(configuration(cloud, publicIPAddress=far)))
+    assert answer.json()["error"]["code"] == "InvalidResourceReference"
+    assert "same region" in answer.json()["error"]["message"]

@@ -61,14 +61,6 @@ def test_other_groups_and_locations(new_cloud: NewCloud) -> None:
     assert (shown["location"], shown["tags"]) == ("westus", {"a": "b"})
 
 
-def test_load_balancers_are_shown_as_given(new_cloud: NewCloud) -> None:
-    cloud = new_cloud(with_network(loadBalancers=[{"name": "lb", "properties": {"inboundNatRules": []}}]))
-
-    assert cloud.get("loadBalancers/lb").json()["properties"]["inboundNatRules"] == []
-    assert [one["name"] for one in cloud.get("loadBalancers").json()["value"]] == ["lb"]
-    assert cloud.put("loadBalancers/lb", {"location": "westeurope"}).status_code == 405
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [

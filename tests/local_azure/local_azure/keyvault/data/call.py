@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +20,12 @@ from ..model import VaultContents
 if TYPE_CHECKING:
     from ...core.azure import Azure
 
+_VERSION = re.compile(r"[0-9a-fA-F]+")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Permission:
-    """`kind` is secrets or certificates; `action` ends the RBAC data action, `policy` is the access policy's word."""
+    """`kind` is secrets, certificates or keys, `action` ends the data action, `policy` is the access policy's word."""
 
     kind: str
     action: str
@@ -66,7 +69,7 @@ VaultHandler: TypeAlias = Callable[[VaultCall], Answer | Awaitable[Answer]]
 
 @dataclass(frozen=True, kw_only=True)
 class VaultRoute:
-    """`template` such as ``secrets/{name}/{version}``; parts in braces take any one segment."""
+    """`template` such as ``secrets/{name}/{version}``; parts in braces take one segment, versions are hexadecimal."""
 
     method: str
     template: str
@@ -79,6 +82,8 @@ class VaultRoute:
             return None
         found: dict[str, str] = {}
         for part, segment in zip(parts, segments, strict=True):
+            if part == "{version}" and not _VERSION.fullmatch(segment):
+                return None  # create, rotate... are operations
             if part.startswith("{"):
                 found[part[1:-1]] = segment
             elif part != segment.lower():

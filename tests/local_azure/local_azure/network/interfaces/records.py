@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from ...core.resource_id import ResourceId
@@ -15,14 +16,26 @@ from ...core.wire import Json
 from .. import errors, reading
 from ..common import existing_reference, location_for, resource_guid, tags_of
 from ..names import check_name
-from ..types import APPLICATION_GROUPS, INTERFACES, PUBLIC_ADDRESSES, SECURITY_GROUPS
+from ..types import (
+    APPLICATION_GROUPS,
+    INTERFACES,
+    LOAD_BALANCERS,
+    PUBLIC_ADDRESSES,
+    SECURITY_GROUPS,
+)
 from ..virtual_networks import records as networks
+from . import balancing
 
 #: Key of a record's private part: whether the VM of this interface has its resources (it is not deallocated).
 ALLOCATED = "allocated"
 
-#: Who holds a private address: interface and name of the IP configuration.
-Holder: TypeAlias = tuple[ResourceId, str]
+SWITCHES = ("enableIPForwarding", "enableAcceleratedNetworking")
+
+#: What a PUT may state besides; absent again when the next one doesn't.
+KEPT = ("workloadType", "nicType", "auxiliaryMode", "auxiliarySku", "disableTcpStateTracking")
+
+#: Who holds an address: the id of an IP configuration, of an interface or a load balancer's frontend.
+Holder: TypeAlias = ResourceId
 
 
 def replaced(store: Store, id: ResourceId, body: Json) -> Resource:
@@ -38,12 +51,18 @@ def replaced(store: Store, id: ResourceId, body: Json) -> Resource:
         location=location_for(id, body, existing),
         tags=tags_of(body),
         properties={"provisioningState": "Succeeded", "resourceGuid": resource_guid(existing)},
-        envelope={"kind": "Regular"},
+        envelope={"kind": "Regular", **{name: body[name] for name in ("extendedLocation",) if body.get(name)}},
         private=existing.private if existing is not None else {},
     )
     interface.properties["ipConfigurations"] = _configurations(store, interface, existing, given)
-    interface.properties["dnsServers"] = reading.texts(reading.section(given, "dnsSettings"), "dnsServers")
-    for name in ("enableIPForwarding", "enableAcceleratedNetworking"):
+    balancing.check_skus(store, interface)
+    dns = reading.section(given, "dnsSettings")
+    interface.properties["dnsServers"] = reading.texts(dns, "dnsServers")
+    label = reading.text(dns, "internalDnsNameLabel")
+    if label is not None:
+        interface.properties["internalDnsNameLabel"] = label
+    interface.properties |= {name: given[name] for name in KEPT if given.get(name) is not None}
+    for name in SWITCHES:
         if name in given:
             interface.properties[name] = reading.flag(given, name, False)
     group = reading.reference(given, "networkSecurityGroup")
@@ -78,26 +97,31 @@ def application_groups(configuration: Json) -> frozenset[str]:
 
 
 def taken_addresses(store: Store, network: ResourceId, *, but: ResourceId | None = None) -> dict[str, Holder]:
-    """Private addresses (as text) in use in a virtual network, with the IP configuration that holds each."""
-    taken: dict[str, Holder] = {}
+    """Private addresses (as text) in use in a virtual network, but by the resource `but`, with who holds each."""
     prefix = network.key + "/subnets/"
-    for interface in store.list(INTERFACES):
-        if interface.id == but:
-            continue
-        for configuration in interface.properties["ipConfigurations"]:
-            if configuration["properties"]["subnet"]["id"].lower().startswith(prefix):
-                taken[configuration["properties"]["privateIPAddress"]] = (interface.id, configuration["name"])
-    return taken
+    return {
+        own["privateIPAddress"]: id
+        for id, own in _address_users(store, but=but)
+        if "subnet" in own and own["subnet"]["id"].lower().startswith(prefix)
+    }
 
 
-def holder_of(store: Store, public_address: ResourceId) -> ResourceId | None:
-    """The id of the IP configuration that uses a public address."""
-    for interface in store.list(INTERFACES):
-        for configuration in interface.properties["ipConfigurations"]:
-            reference = configuration["properties"].get("publicIPAddress")
-            if reference is not None and reference["id"].lower() == public_address.key:
-                return interface.id.child("ipConfigurations", configuration["name"])
+def holder_of(store: Store, public_address: ResourceId) -> Holder | None:
+    """Who uses a public address."""
+    for id, own in _address_users(store):
+        reference = own.get("publicIPAddress")
+        if reference is not None and reference["id"].lower() == public_address.key:
+            return id
     return None
+
+
+def _address_users(store: Store, *, but: ResourceId | None = None) -> Iterator[tuple[Holder, Json]]:
+    """Everything that has addresses: its id and its properties."""
+    for type, part in ((INTERFACES, "ipConfigurations"), (LOAD_BALANCERS, "frontendIPConfigurations")):
+        for resource in store.list(type):
+            if resource.id != but:
+                for stored in resource.properties[part]:
+                    yield resource.id.child(part, stored["name"]), stored["properties"]
 
 
 def mac_address(interface: Resource) -> str:
@@ -147,7 +171,9 @@ def _configuration(
         raise errors.invalid_reference(str(subnet_id), str(interface.id))
     network, subnet = found
     taken = taken_addresses(store, network.id, but=interface.id)
-    taken |= {one["properties"]["privateIPAddress"]: (interface.id, one["name"]) for one in siblings}
+    taken |= {
+        one["properties"]["privateIPAddress"]: interface.id.child("ipConfigurations", one["name"]) for one in siblings
+    }
     method = reading.choice(own, "privateIPAllocationMethod", ("Dynamic", "Static"), "Dynamic")
     properties: Json = {
         "privateIPAddress": str(_address(id, own, old, network, subnet, method == "Static", taken)),
@@ -156,6 +182,8 @@ def _configuration(
     public = reading.reference(own, "publicIPAddress")
     if public is not None:
         address = existing_reference(store, public, PUBLIC_ADDRESSES, interface.id)
+        if address.location != interface.location:
+            raise errors.invalid_reference(str(public), str(interface.id))
         holder = holder_of(store, address.id)
         if holder is not None and holder != id:
             raise errors.public_address_in_use(str(id), str(address.id), str(holder))
@@ -167,10 +195,10 @@ def _configuration(
         properties["applicationSecurityGroups"] = [
             {"id": str(existing_reference(store, one, APPLICATION_GROUPS, interface.id).id)} for one in groups
         ]
-    for kept in ("loadBalancerBackendAddressPools", "loadBalancerInboundNatRules"):
-        if own.get(kept):
-            properties[kept] = [{"id": str(one)} for one in reading.references(own, kept)]
-    return properties
+    gateway = reading.reference(own, "gatewayLoadBalancer")
+    if gateway is not None:
+        properties["gatewayLoadBalancer"] = {"id": str(gateway)}
+    return properties | balancing.references(store, interface, name, own)
 
 
 def _address(
@@ -208,11 +236,10 @@ def _address(
                 f"Private static IP address {address} falls within reserved IP range of subnet prefix {prefixes[0]}.",
             )
         if wanted in taken:
-            holder, name = taken[wanted]
             raise errors.refused(
                 "PrivateIPAddressIsAllocated",
                 f"IP configuration {id} is using the private IP address {address} which is already allocated to "
-                f"resource {holder.child('ipConfigurations', name)}.",
+                f"resource {taken[wanted]}.",
             )
         return address
     if old is not None:

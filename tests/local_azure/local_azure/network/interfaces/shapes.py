@@ -32,6 +32,7 @@ def interface(
         "dnsSettings": {
             "dnsServers": own["dnsServers"],
             "appliedDnsServers": [],
+            **{name: own[name] for name in ("internalDnsNameLabel",) if name in own},
             "internalDomainNameSuffix": _domain_suffix(resource),
         },
     }
@@ -50,9 +51,12 @@ def interface(
     properties |= {
         "hostedWorkloads": [],
         "tapConfigurations": [],
-        "nicType": "Standard",
+        "nicType": own.get("nicType", "Standard"),
         "allowPort25Out": True,
-        "auxiliaryMode": "None",
+        "auxiliaryMode": own.get("auxiliaryMode", "None"),
+    }
+    properties |= {
+        name: own[name] for name in ("auxiliarySku", "disableTcpStateTracking", "workloadType") if name in own
     }
     return envelope(resource, properties)
 
@@ -71,6 +75,7 @@ def configuration(resource: Resource, stored: Json, public_address: Expand) -> J
         "applicationSecurityGroups",
         "loadBalancerBackendAddressPools",
         "loadBalancerInboundNatRules",
+        "gatewayLoadBalancer",
     ):
         if name in own:
             properties[name] = own[name]

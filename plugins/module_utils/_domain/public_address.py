@@ -1,0 +1,319 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A public address for one ip configuration of a VM: what is there, and what has to change."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, replace
+
+from .errors import Conflict, InvalidInput, NotFound, NotReady
+from .resource_id import ResourceId, same_id
+
+# The tag that tells an address this collection made from others'; its value is the VM, ``group/name`` in lower case.
+MARK = "azvm.access.vm"
+
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?")
+_LABEL = re.compile(r"[a-z][a-z0-9-]{1,61}[a-z0-9]")
+_STANDARD, _STATIC = "Standard", "Static"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """A public address. ``address`` is ``None`` while it has no number: a dynamic one whose VM is deallocated.
+
+    ``holder_id`` is what uses it: an ip configuration of an interface, a frontend of a load balancer. ``owner`` is the
+    VM it was made for by this collection, ``None`` for an address of somebody else.
+    """
+
+    id: ResourceId
+    location: str
+    address: str | None
+    fqdn: str | None
+    label: str | None
+    sku: str
+    method: str
+    version: str
+    holder_id: str | None
+    owner: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressedConfiguration:
+    """One ip configuration of an interface. ``balancer_ids`` are the load balancers that refer to it."""
+
+    name: str
+    primary: bool
+    version: str
+    subnet_id: str | None
+    address_id: str | None
+    balancer_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressedInterface:
+    """A network interface, as far as its public addresses go."""
+
+    id: ResourceId
+    location: str
+    configurations: tuple[AddressedConfiguration, ...]
+
+    def configuration(self, name: str | None) -> AddressedConfiguration:
+        """The one of that name, or the primary one (the first where none is marked)."""
+        found = self.configurations
+        if name:
+            for each in found:
+                if each.name.lower() == name.lower():
+                    return each
+            raise NotFound(
+                code="IpConfigurationNotFound",
+                message=f"The network interface {self.id.name} has no ip configuration {name}.",
+                hint=f"Its ip configurations are: {', '.join(each.name for each in found)}.",
+            )
+        if not found:
+            raise NotReady(code="NoIpConfiguration", message=f"The network interface {self.id.name} has no address.")
+        return next((each for each in found if each.primary), found[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mate:
+    """What shares an interface with the address, and must be of its SKU: a load balancer, another public address."""
+
+    id: ResourceId
+    sku: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is asked for. ``owner`` is the VM as ``group/name`` in lower case.
+
+    ``id`` is the address to make or take where the VM has none; ``named`` tells that the user chose it.
+    """
+
+    id: ResourceId
+    named: bool
+    owner: str
+    label: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressPlan:
+    """The steps in their order: write the address, attach it; or detach it, delete it.
+
+    ``before`` and ``after`` are the address and whether it is attached; ``None`` is no address. ``write`` is the
+    address to make (``new``), or to give another DNS label.
+    """
+
+    before: Address | None
+    after: Address | None
+    attached_before: bool
+    attached_after: bool
+    write: Address | None = None
+    new: bool = False
+    delete: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def attach(self) -> bool:
+        return self.attached_after and not self.attached_before
+
+    @property
+    def detach(self) -> bool:
+        return self.attached_before and not self.attached_after
+
+    @property
+    def needed(self) -> bool:
+        return bool(self.write or self.attach or self.detach or self.delete)
+
+
+def checked_name(name: str) -> str:
+    """The name of a public address, or :class:`InvalidInput`."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            code="InvalidName",
+            message=f"{name!r} is not a possible name of a public address in Azure.",
+            hint="Up to 80 letters, digits, '.', '_' and '-'; it begins with a letter or digit"
+            " and ends with one or with '_'.",
+        )
+    return name
+
+
+def default_name(vm_name: str) -> str:
+    """``<vm>-ip``; :class:`InvalidInput` for a VM whose name has letters that such names may not have."""
+    return checked_name(f"{vm_name}-ip")
+
+
+def checked_label(label: str) -> str:
+    """The DNS label, or :class:`InvalidInput`."""
+    if not _LABEL.fullmatch(label):
+        raise InvalidInput(
+            code="InvalidDomainNameLabel",
+            message=f"{label!r} is not a possible DNS label of a public address.",
+            hint="3 to 63 lower-case letters, digits and hyphens; it begins with a letter and does not end with a"
+            " hyphen.",
+        )
+    return label
+
+
+def planned_present(
+    wish: Wish,
+    nic: AddressedInterface,
+    configuration: AddressedConfiguration,
+    *,
+    attached: Address | None,
+    named: Address | None,
+    mates: t.Sequence[Mate],
+) -> AddressPlan:
+    """``attached`` is what the ip configuration has, ``named`` what exists under ``wish.id`` where it has nothing.
+
+    Raises :class:`Conflict` or :class:`NotReady` for what Azure would refuse or what belongs to somebody else.
+    """
+    if attached:
+        return _kept(wish, attached)
+    _check_attachable(nic, configuration, mates)
+    if named is None:
+        made = Address(
+            id=wish.id,
+            location=nic.location,
+            address=None,
+            fqdn=None,
+            label=wish.label,
+            sku=_STANDARD,
+            method=_STATIC,
+            version="IPv4",
+            holder_id=None,
+            owner=wish.owner,
+        )
+        return AddressPlan(before=None, after=made, attached_before=False, attached_after=True, write=made, new=True)
+    _check_takable(named, nic)
+    after = _labelled(named, wish)
+    return AddressPlan(
+        before=named,
+        after=after,
+        attached_before=False,
+        attached_after=True,
+        write=after if after.label != named.label else None,
+    )
+
+
+def planned_absent(wish: Wish, *, attached: Address | None, named: Address | None) -> AddressPlan:
+    """Take back what this collection made for the VM; an address of others is detached only when the user names it."""
+    if attached and attached.owner == wish.owner:
+        return AddressPlan(before=attached, after=None, attached_before=True, attached_after=False, delete=True)
+    if attached and wish.named and attached.id == wish.id:
+        return AddressPlan(before=attached, after=attached, attached_before=True, attached_after=False)
+    if named and named.owner == wish.owner and not named.holder_id:
+        return AddressPlan(before=named, after=None, attached_before=False, attached_after=False, delete=True)
+    words = (
+        f"The public address {attached.id.name} was not made by this module and stays attached;"
+        f" set name: {attached.id.name} to have it detached."
+        if attached
+        else None
+    )
+    return AddressPlan(
+        before=attached,
+        after=attached,
+        attached_before=attached is not None,
+        attached_after=attached is not None,
+        warnings=(words,) if words else (),
+    )
+
+
+def _kept(wish: Wish, attached: Address) -> AddressPlan:
+    if wish.named and attached.id != wish.id:
+        raise Conflict(
+            code="OtherAddressAttached",
+            message=f"The VM already has the public address {attached.id.name}, not {wish.id.name}.",
+            hint=f"Leave name out to keep it, or remove it first (state: absent with name: {attached.id.name}).",
+            details={"attached": str(attached.id)},
+        )
+    after = _labelled(attached, wish)
+    return AddressPlan(
+        before=attached,
+        after=after,
+        attached_before=True,
+        attached_after=True,
+        write=after if after.label != attached.label else None,
+        warnings=_about_dynamic(attached),
+    )
+
+
+def _labelled(address: Address, wish: Wish) -> Address:
+    """The address with the label that is asked for; another label of an address of others is not changed."""
+    if wish.label is None or address.label == wish.label:
+        return address
+    if address.label and address.owner != wish.owner:
+        raise Conflict(
+            code="OtherDomainNameLabel",
+            message=f"The public address {address.id.name} was not made by this module and has the DNS label"
+            f" {address.label}.",
+            hint="Leave domain_name_label out, or change it by hand: others may use that name.",
+            details={"fqdn": address.fqdn},
+        )
+    return replace(address, label=wish.label, fqdn=None)
+
+
+def _about_dynamic(address: Address) -> tuple[str, ...]:
+    if address.method.lower() != "dynamic":
+        return ()
+    words = (
+        "has no number now: Azure gives it one when the VM starts, and maybe another one each time."
+        if address.address is None
+        else "changes when the VM is deallocated and started again."
+    )
+    return (f"The public address {address.id.name} is dynamic: it {words}",)
+
+
+def _check_attachable(nic: AddressedInterface, configuration: AddressedConfiguration, mates: t.Sequence[Mate]) -> None:
+    where = f"The ip configuration {configuration.name} of the network interface {nic.id.name}"
+    if not configuration.subnet_id:
+        raise NotReady(code="NoSubnet", message=f"{where} is in no subnet; a public address needs one.")
+    if configuration.version.lower() != "ipv4":
+        raise NotReady(
+            code="NotIPv4",
+            message=f"{where} is for {configuration.version}; this module makes IPv4 addresses.",
+            hint="Name an IPv4 one with ip_configuration.",
+        )
+    for mate in mates:
+        if mate.sku.lower() != _STANDARD.lower():
+            kind = "load balancer" if mate.id.types[0].lower() == "loadbalancers" else "public address"
+            raise NotReady(
+                code="DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed",
+                message=f"{where} can't have a Standard public address: the {kind} {mate.id.name} of the same"
+                f" interface is {mate.sku or 'Basic'}, and Azure does not let the two meet.",
+                hint=f"Upgrade {mate.id.name} to Standard"
+                + (", or reach the VM by an inbound NAT rule of it." if kind == "load balancer" else "."),
+                details={"id": str(mate.id), "sku": mate.sku},
+            )
+
+
+def _check_takable(named: Address, nic: AddressedInterface) -> None:
+    """Whether an address that exists under the wished name can be given to the interface."""
+    if named.holder_id:
+        raise Conflict(
+            code="PublicIPAddressInUse",
+            message=f"The public address {named.id.name} is used by {named.holder_id}.",
+            hint="Choose another name.",
+            details={"holder": named.holder_id},
+        )
+    if named.location.lower() != nic.location.lower():
+        raise Conflict(
+            code="AddressInOtherRegion",
+            message=f"The public address {named.id.name} lies in {named.location}, the VM's network interface in"
+            f" {nic.location}.",
+            hint="Choose another name.",
+        )
+    if (named.sku.lower(), named.version.lower()) != (_STANDARD.lower(), "ipv4"):
+        raise Conflict(
+            code="NotAStandardAddress",
+            message=f"The public address {named.id.name} exists and is a {named.sku or 'Basic'} {named.version} one,"
+            " not a Standard IPv4 one.",
+            hint="Upgrade it, or choose another name.",
+        )
+
+
+def holds(address: Address, nic: ResourceId, configuration: str) -> bool:
+    """Whether ``address`` is attached to that ip configuration."""
+    return same_id(address.holder_id, str(nic.child("ipConfigurations", configuration)))

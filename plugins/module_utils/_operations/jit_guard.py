@@ -1,0 +1,42 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Before a port is opened for good: does just-in-time access guard it?"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._azure import jit
+from .._domain.errors import AccessError, Denied, NotFound
+from .._domain.jit import covering, refusal
+
+if t.TYPE_CHECKING:
+    from .._azure.clients import AzureClients
+    from .._domain.resource_id import ResourceId
+
+
+def checked_against_jit(
+    azure: AzureClients,
+    vm: ResourceId,
+    *,
+    port: int,
+    protocol: str = "Tcp",
+    override: bool = False,
+    option: str = "allow_jit_override",
+) -> tuple[str, ...]:
+    """Warnings about opening ``port`` of ``vm`` permanently; raises :class:`Conflict` where a policy guards it.
+
+    With ``override`` the refusal becomes a warning. A caller who may not read the policies is warned, not stopped:
+    without Defender for Cloud there are none. One read, two where only the group's policies may be read.
+    """
+    try:
+        cover = covering(jit.policies(azure, vm), vm, port=port, protocol=protocol)
+    except (Denied, NotFound) as error:
+        return (f"Whether just-in-time access guards port {port} of {vm.name} is not known. {error.message}",)
+    if cover is None:
+        return ()
+    reason: AccessError = refusal(cover, vm_name=vm.name, override=option)
+    if not override:
+        raise reason
+    return (f"{reason.message} It is opened all the same, as {option} says.",)

@@ -1,0 +1,74 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a local Azure looks like when all is done, without what differs from run to run."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, t.Any]
+
+# Times of the scenario's start, and identifiers that Azure makes up.
+_OWN_KEYS = frozenset({"etag", "resourceGuid", "time", "timeCreated", "effective", "not_after", "systemData"})
+
+
+def end_state(state: Json) -> Json:
+    """``local-azure state`` with the current secret version and its thumbprint under fixed names.
+
+    Older versions of a secret are left out of ``vaults``: the count of them is :func:`unused_versions`. Wherever else
+    one of them turned up, it would show.
+    """
+    text = json.dumps({**state, "vaults": [_current(vault) for vault in state["vaults"]]})
+    for number, version in enumerate(_current_versions(state)):
+        text = text.replace(version["version"], f"VERSION-{number}")
+        for tag in ("thumbprint", "thumbprint_sha256"):
+            text = re.sub(re.escape(version["tags"][tag]), f"{tag.upper()}-{number}", text, flags=re.IGNORECASE)
+    kept = _without_own_keys(json.loads(text))
+    assert isinstance(kept, dict)
+    return kept
+
+
+def differences(left: Json, right: Json) -> list[str]:
+    """Where two states differ, one line for each value."""
+    a, b = dict(_leaves(left)), dict(_leaves(right))
+    return [f"{path}: {a.get(path)!r}, not {b.get(path)!r}" for path in {**a, **b} if a.get(path) != b.get(path)]
+
+
+def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}/{key}")
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            # Things with a name are compared by it, wherever they stand.
+            own = inner.get("id") or inner.get("name") if isinstance(inner, dict) else None
+            yield from _leaves(inner, f"{path}[{own or position}]")
+    else:
+        yield path, value
+
+
+def unused_versions(state: Json) -> list[Json]:
+    """Secret versions that are not the current one of their secret."""
+    return [version for vault in state["vaults"] for secret in vault["secrets"] for version in secret["versions"][:-1]]
+
+
+def _current(vault: Json) -> Json:
+    return {**vault, "secrets": [{**secret, "versions": secret["versions"][-1:]} for secret in vault["secrets"]]}
+
+
+def _current_versions(state: Json) -> list[Json]:
+    return [secret["versions"][-1] for vault in state["vaults"] for secret in vault["secrets"]]
+
+
+def _without_own_keys(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_own_keys(inner) for key, inner in value.items() if key not in _OWN_KEYS}
+    if isinstance(value, list):
+        return [_without_own_keys(inner) for inner in value]
+    return value
