@@ -76,9 +76,10 @@ class TimedOut(AccessError):
     def __init__(
         self, *, waiting_for: str, seconds: float, last_seen: str, hint: str = "", code: str = "Timeout"
     ) -> None:
+        last_seen = last_seen.rstrip(".")
         super().__init__(
             code=code,
-            message=f"Gave up waiting for {waiting_for} after {seconds:.0f} seconds; last seen: {last_seen.rstrip('.')}.",
+            message=f"Gave up waiting for {waiting_for} after {seconds:.0f} seconds; last seen: {last_seen}.",
             hint=hint or "Run the task again (it continues where it stopped), or raise the option timeout.",
             details={"waiting_for": waiting_for, "seconds": round(seconds), "last_seen": last_seen},
         )

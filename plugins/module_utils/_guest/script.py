@@ -75,7 +75,7 @@ class GuestScript:
             raise ScriptFailed(
                 script=self.name,
                 code=f"Script{run.state.value}",
-                message=f"The script {self.name} in the {where} {ended}; last lines: {run.last_lines()}",
+                message=f"The script {self.name} in the {where} {ended}; last lines: {run.last_lines().rstrip('.')}.",
                 hint="Run the task again; if it ends the same way, restart the VM.",
                 run=run,
                 answer={},
@@ -86,7 +86,7 @@ class GuestScript:
                 script=self.name,
                 code="ScriptWithoutAnswer",
                 message=f"The script {self.name} in the {where} ended with exit code {run.exit_code} and without an"
-                f" answer; last lines: {run.last_lines()}",
+                f" answer; last lines: {run.last_lines().rstrip('.')}.",
                 hint="PowerShell itself may be broken or restricted (AppLocker, constrained language mode) in the VM.",
                 run=run,
                 answer={},
