@@ -63,4 +63,4 @@ def _with_auth(auth: AuthMethods | None, switches: tuple[tuple[str, bool], ...])
 
 
 def _with_setting(value: bool | None, switches: tuple[tuple[str, bool], ...]) -> bool | None:
-    return dict(switches).get("AllowUnencrypted", value)  # type: ignore[arg-type] # a dict of bools, asked for None
+    return next((switched for name, switched in switches if name == "AllowUnencrypted"), value)

@@ -120,8 +120,8 @@ def plan_absent(state: RdpState) -> RdpRemoval:
     if state.listener is None and (record.certificates or record.settings):
         raise NotReady(
             code="RdpServiceNotRunning",
-            message=f"The service Remote Desktop Services of {state.computer_name} is {state.service_status.lower()}, so"
-            " that its listener can't be set.",
+            message=f"Remote Desktop Services of {state.computer_name} is {state.service_status.lower()}, so that its"
+            " listener can't be set.",
             hint="Start the service (Start-Service TermService, for example by Run Command), then run the task again.",
         )
     listener = state.listener
@@ -147,11 +147,12 @@ def plan_absent(state: RdpState) -> RdpRemoval:
 
 def after_changes(state: RdpState, changes: RdpChanges) -> RdpState:
     """``state`` with ``changes`` made; what nobody knows while the service does not run stays unknown."""
+    changed = _with_settings(state, changes.settings)
     return replace(
-        _with_settings(state, changes.settings),
+        changed,
         service_status="Running" if changes.service else state.service_status,
         service_start_type="Automatic" if changes.service else state.service_start_type,
-        listener=_bound_to(_with_settings(state, changes.settings).listener, changes.certificate),
+        listener=_bound_to(changed.listener, changes.certificate),
         key_access=KeyAccess.GRANTED if changes.key_right else state.key_access,
         firewall=(
             FirewallRule.allowing(port=changes.firewall[0], remote_addresses=changes.firewall[1])

@@ -108,7 +108,12 @@ function Get-KeyFile {
     param(
         $Certificate
     )
-    $name = Get-KeyName -Certificate $Certificate
+    try {
+        $name = Get-KeyName -Certificate $Certificate
+    }
+    catch {
+        $name = ''
+    }
     if (-not $name) {
         return $null
     }

@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes to the Remote Desktop scripts and what comes back: payloads from plans, states and failures from answers."""
+"""What goes to the Remote Desktop scripts and what comes back: payloads, states, and failures explained."""
 
 from __future__ import annotations
 

@@ -146,9 +146,16 @@ class Office(Desk):
         self.changed.write_text(yaml.safe_dump(content), encoding="utf-8")
         self.control.start_over(self.changed)
 
-    def vault(self, **policy: t.Any) -> x509.Certificate:
-        """A vault with a certificate ``publisher`` whose key can't be taken out."""
-        self.scenario(keyvault={"vaults": [{"name": VAULT, "resource_group": GROUP}]})
+    def vault(self, *, permissions: Json | None = None, **policy: t.Any) -> x509.Certificate:
+        """A vault with a certificate ``publisher`` whose key can't be taken out.
+
+        With ``permissions`` it has an access policy for them instead of asking for roles.
+        """
+        properties: Json = {}
+        if permissions is not None:
+            policies = [{"principal": "default", "permissions": permissions}]
+            properties = {"enableRbacAuthorization": False, "accessPolicies": policies}
+        self.scenario(keyvault={"vaults": [{"name": VAULT, "resource_group": GROUP, "properties": properties}]})
         return self.issue(**policy)
 
     def issue(self, **policy: t.Any) -> x509.Certificate:

@@ -193,6 +193,16 @@ def test_without_the_right_to_sign_nothing_is_written(office: Office) -> None:
     assert list(office.folder.iterdir()) == []
 
 
+def test_no_other_right_to_the_key_is_needed(office: Office) -> None:
+    """Not even that to read it: the certificate tells all."""
+    office.vault(permissions={"certificates": ["get", "create"], "keys": ["sign"]})
+    assert office.win1(sign_with=SIGN_WITH).changed
+    office.vault(permissions={"certificates": ["get", "create"], "keys": ["get"]})
+    error = office.refused_win1(sign_with=SIGN_WITH, port=3390)
+    assert error.code == "ForbiddenByPolicy"
+    assert "key permission sign" in error.hint
+
+
 def test_a_vaults_elliptic_key_is_refused(office: Office) -> None:
     office.vault(key_type="EC", key_curve_name="P-256")
     error = office.refused_win1(sign_with=SIGN_WITH)

@@ -53,8 +53,8 @@ PASSWORDS = [
 
 @pytest.fixture(autouse=True)
 def short_connect(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loopback address that does not answer at once never will."""
-    monkeypatch.setattr(rdp_reachability, "_CONNECT_SECONDS", 0.5)
+    """Enough for a guest that makes its certificate first; a loopback address that is silent for longer stays so."""
+    monkeypatch.setattr(rdp_reachability, "_CONNECT_SECONDS", 2.5)
 
 
 def test_a_locked_out_vm_answers_rdp_again(reset: Reset) -> None:
