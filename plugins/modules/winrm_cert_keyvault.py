@@ -35,7 +35,8 @@ options:
     default: present
   vault_name:
     description:
-      - The key vault. Without it, a name derived from subscription, resource group and region, always the same for them.
+      - The key vault. Without it, a name derived from subscription, resource group and region, always the same for
+        them.
     type: str
   vault_resource_group:
     description:

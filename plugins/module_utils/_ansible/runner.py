@@ -40,9 +40,7 @@ def run(
     ``operation`` does the work. An :class:`AccessError` becomes ``failed`` with ``msg`` and ``failure``.
     """
     logging.getLogger("azure").addHandler(logging.NullHandler())  # what went wrong is in the result
-    module = AnsibleModule(  # type: ignore[no-untyped-call]  # ansible-core states no types for it
-        argument_spec={**AZURE, **arguments}, supports_check_mode=True, **rules
-    )
+    module = AnsibleModule(argument_spec={**AZURE, **arguments}, supports_check_mode=True, **rules)
     try:
         wanted = options(module.params)
         outcome = operation(wanted, _context(module))

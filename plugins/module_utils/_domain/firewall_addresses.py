@@ -123,11 +123,12 @@ def _networks(text: str) -> list[_Network]:
 
 def _canonical(networks: Iterable[_Network], words: Iterable[str]) -> tuple[str, ...]:
     found = list(networks)
-    four = [*ipaddress.collapse_addresses(each for each in found if isinstance(each, ipaddress.IPv4Network))]
-    six = [*ipaddress.collapse_addresses(each for each in found if isinstance(each, ipaddress.IPv6Network))]
-    if any(network.prefixlen == 0 for network in (*four, *six)):
+    merged: list[_Network] = []
+    merged += ipaddress.collapse_addresses(each for each in found if isinstance(each, ipaddress.IPv4Network))
+    merged += ipaddress.collapse_addresses(each for each in found if isinstance(each, ipaddress.IPv6Network))
+    if any(network.prefixlen == 0 for network in merged):
         return (ANY,)
-    return (*[_text(network) for network in four], *[_text(network) for network in six], *sorted(set(words)))
+    return (*map(_text, merged), *sorted(set(words)))
 
 
 def _text(network: _Network) -> str:

@@ -86,9 +86,7 @@ class Job:
         """The secret versions that the VM refers to."""
         vm = self.resources("Microsoft.Compute/virtualMachines")[0]
         groups = vm["properties"]["osProfile"]["secrets"]
-        return [
-            entry["certificateUrl"].rpartition("/")[2] for group in groups for entry in group["vaultCertificates"]
-        ]
+        return [entry["certificateUrl"].rpartition("/")[2] for group in groups for entry in group["vaultCertificates"]]
 
     def guest(self) -> Json:
         found: Json = next(iter(self.azure.state()["guests"].values()))

@@ -159,7 +159,7 @@ class Azure:
             for one in self._entries()
             if one["n"] > since and rule["method"] in (None, one["method"]) and path.search(one["path"])
         ]
-        return len(met) >= rule["seen"]
+        return len(met) >= int(rule["seen"])
 
     def _last(self) -> int:
         return max((entry["n"] for entry in self._entries()), default=0)

@@ -19,13 +19,15 @@ _OWN_KEYS = frozenset({"etag", "resourceGuid", "time", "timeCreated", "effective
 
 
 def end_state(state: Json) -> Json:
-    """``local-azure state`` with the current secret version and its thumbprint under fixed names.
+    """``local-azure state`` with the secret version in use and its thumbprint under fixed names.
 
-    Older versions of a secret are left out of ``vaults``: the count of them is :func:`unused_versions`. Wherever else
-    one of them turned up, it would show.
+    Other versions of a secret are left out of ``vaults``: they are :func:`unused_versions`. Wherever else one of them
+    turned up, it would show.
     """
-    text = json.dumps({**state, "vaults": [_current(vault) for vault in state["vaults"]]})
-    for number, version in enumerate(_current_versions(state)):
+    used = [_used(secret, state) for secret in _secrets(state)]
+    others = {version["version"] for version in unused_versions(state)}
+    text = json.dumps({**state, "vaults": [_without(others, vault) for vault in state["vaults"]]})
+    for number, version in enumerate(used):
         text = text.replace(version["version"], f"VERSION-{number}")
         for tag in ("thumbprint", "thumbprint_sha256"):
             text = re.sub(re.escape(version["tags"][tag]), f"{tag.upper()}-{number}", text, flags=re.IGNORECASE)
@@ -54,16 +56,31 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 
 
 def unused_versions(state: Json) -> list[Json]:
-    """Secret versions that are not the current one of their secret."""
-    return [version for vault in state["vaults"] for secret in vault["secrets"] for version in secret["versions"][:-1]]
+    """Secret versions that no VM refers to, but for the newest of a secret that none is used of."""
+    return [
+        version
+        for secret in _secrets(state)
+        for version in secret["versions"]
+        if version["version"] != _used(secret, state)["version"]
+    ]
 
 
-def _current(vault: Json) -> Json:
-    return {**vault, "secrets": [{**secret, "versions": secret["versions"][-1:]} for secret in vault["secrets"]]}
+def _secrets(state: Json) -> list[Json]:
+    return [secret for vault in state["vaults"] for secret in vault["secrets"]]
 
 
-def _current_versions(state: Json) -> list[Json]:
-    return [secret["versions"][-1] for vault in state["vaults"] for secret in vault["secrets"]]
+def _used(secret: Json, state: Json) -> Json:
+    # Two versions of one second have no order but their names: which one is in use shows in the VMs only.
+    resources = json.dumps(state["resources"])
+    found: list[Json] = [version for version in secret["versions"] if version["version"] in resources]
+    return (found or secret["versions"])[-1]
+
+
+def _without(versions: set[str], vault: Json) -> Json:
+    def kept(secret: Json) -> Json:
+        return {**secret, "versions": [one for one in secret["versions"] if one["version"] not in versions]}
+
+    return {**vault, "secrets": [kept(secret) for secret in vault["secrets"]]}
 
 
 def _without_own_keys(value: object) -> object:

@@ -51,6 +51,7 @@ def _machine(machine: Machine) -> Json:
             "network_level_authentication": machine.rdp.network_level_authentication,
             "security_layer": machine.rdp.security_layer,
             "certificate_thumbprint": machine.rdp.certificate_thumbprint,
+            "readable_keys": sorted(machine.rdp.readable_keys),
         },
         "winrm": {
             "running": machine.winrm.running,

@@ -14,14 +14,14 @@ import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
-from ansible_collections.azvm.access.plugins.module_utils._guest import winrm_listener
+from ansible_collections.azvm.access.plugins.module_utils._guest import rdp_listener, winrm_listener
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.azvm.access.plugins.module_utils._guest.script import GuestScript
 
-SCRIPTS = winrm_listener.SCRIPTS
+SCRIPTS = (*rdp_listener.SCRIPTS, *winrm_listener.SCRIPTS)
 every_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 
 # Every command was looked up in the reference of Windows PowerShell 5.1. A misspelt one would show on Windows only.
@@ -29,14 +29,18 @@ REVIEWED_COMMANDS = {
     "ConvertFrom-Json",
     "ConvertTo-Json",
     "Enable-PSRemoting",
+    "Get-Acl",
     "Get-ChildItem",
+    "Get-CimInstance",
     "Get-ItemProperty",
     "Get-NetFirewallAddressFilter",
     "Get-NetFirewallPortFilter",
     "Get-NetFirewallRule",
+    "Get-NetTCPConnection",
     "Get-PSSessionConfiguration",
     "Get-Service",
     "Get-WSManInstance",
+    "Invoke-CimMethod",
     "New-Item",
     "New-ItemProperty",
     "New-NetFirewallRule",
@@ -45,7 +49,10 @@ REVIEWED_COMMANDS = {
     "Remove-ItemProperty",
     "Remove-NetFirewallRule",
     "Remove-WSManInstance",
+    "Restart-Service",
     "Select-Object",
+    "Set-Acl",
+    "Set-CimInstance",
     "Set-NetFirewallRule",
     "Set-Service",
     "Set-WSManInstance",
@@ -61,15 +68,25 @@ REVIEWED_TYPES = {
     "System.Convert",
     "System.Environment",
     "System.Globalization.CultureInfo",
+    "System.IO.Path",
+    "System.Security.AccessControl.AccessControlType",
+    "System.Security.AccessControl.FileSystemAccessRule",
+    "System.Security.AccessControl.FileSystemRights",
+    "System.Security.Cryptography.RSACng",
+    "System.Security.Cryptography.RSACryptoServiceProvider",
+    "System.Security.Cryptography.X509Certificates.RSACertificateExtensions",
     "System.Security.Cryptography.X509Certificates.X509NameType",
+    "System.Security.Principal.SecurityIdentifier",
     "System.Text.Encoding",
     "System.Text.RegularExpressions.Regex",
     "System.Xml.XmlElement",
     "char",
+    "hashtable",
     "int",
     "ordered",
     "string",
     "string[]",
+    "uint32",
 }
 
 # Windows PowerShell 5.1 has none of these.

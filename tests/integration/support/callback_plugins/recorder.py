@@ -24,7 +24,7 @@ description:
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core states no types for it
+class CallbackModule(CallbackBase):
     """Nothing is left out: what tests look for secrets in is what a log collector would get."""
 
     CALLBACK_VERSION = 2.0
@@ -34,7 +34,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core states
 
     def __init__(self) -> None:
         super().__init__()
-        self._file = Path(os.environ["AZVM_TEST_RESULTS"]).open("a", encoding="utf-8", buffering=1)
+        self._path = Path(os.environ["AZVM_TEST_RESULTS"])
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self._note(result, "ok")
@@ -50,4 +50,5 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core states
 
     def _note(self, result: CallbackTaskResult, status: str) -> None:
         line = {"host": result.host.get_name(), "task": result.task_name, "status": status, "result": result.result}
-        self._file.write(json.dumps(line, default=str) + "\n")
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, default=str) + "\n")

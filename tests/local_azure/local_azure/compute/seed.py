@@ -35,7 +35,8 @@ What may be added, with its default::
 (true: Windows Firewall lets Remote Desktop in), ``open_ports`` (TCP ports that it lets in besides),
 ``network_level_authentication`` (true), ``rdp_security_layer`` (negotiate; tls, rdp), ``rdp_trouble`` (none; hangs:
 connections open and get no answer; drops: they are closed; no_certificate: the bound one is gone; unreadable_key: the
-key of the bound one can't be used), ``users`` (more local accounts: name, password, enabled, admin),
+key of the bound one can't be used), ``rdp_policy`` (what a group policy fixes: certificate, enabled,
+network_level_authentication, security_layer), ``users`` (more local accounts: name, password, enabled, admin),
 ``domain_controller`` (false), and ``vm_access`` (works; hangs: the VMAccess extension never reports; agent_dies: the
 agent falls silent when it is given one).
 """
@@ -54,7 +55,7 @@ from ..core.store import Resource
 from ..core.wire import Json
 from ..guest.firewall import FirewallRule
 from ..guest.machine import Agent, LocalUser, Machine, VmAccess
-from ..guest.rdp.state import SecurityLayer
+from ..guest.rdp.state import SECURITY_LAYERS, SecurityLayer
 from ..guest.rdp.troubles import RdpTrouble, bring_about
 from ..guest.vm_access import RDP_RULE
 from . import etag
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
 
 _POWERS: tuple[Power, ...] = ("running", "stopped", "deallocated")
 _AGENTS: tuple[Agent, ...] = ("ready", "starting", "unresponsive")
-_SECURITY_LAYERS: tuple[SecurityLayer, ...] = ("rdp", "negotiate", "tls")
+_RDP_POLICIES = ("certificate", "enabled", "network_level_authentication", "security_layer")
 _RDP_TROUBLES: tuple[RdpTrouble, ...] = ("none", "hangs", "drops", "no_certificate", "unreadable_key")
 _VM_ACCESS: tuple[VmAccess, ...] = ("works", "hangs", "agent_dies")
 _WINDOWS_NAME_LENGTH = 15
@@ -92,6 +93,7 @@ class GuestDescription:
     network_level_authentication: bool = True
     rdp_security_layer: SecurityLayer = "negotiate"
     rdp_trouble: RdpTrouble = "none"
+    rdp_policy: list[str] = field(default_factory=list)
     users: list[Json] = field(default_factory=list)
     domain_controller: bool = False
     vm_access: VmAccess = "works"
@@ -139,7 +141,9 @@ class Description:
         _check(description.image, tuple(IMAGES), f"{where}: image")
         _check(description.power, _POWERS, f"{where}: power")
         _check(description.agent, _AGENTS, f"{where}: agent")
-        _check(guest.rdp_security_layer, _SECURITY_LAYERS, f"{where}: guest: rdp_security_layer")
+        _check(guest.rdp_security_layer, SECURITY_LAYERS, f"{where}: guest: rdp_security_layer")
+        for name in guest.rdp_policy:
+            _check(name, _RDP_POLICIES, f"{where}: guest: rdp_policy")
         _check(guest.rdp_trouble, _RDP_TROUBLES, f"{where}: guest: rdp_trouble")
         _check(guest.vm_access, _VM_ACCESS, f"{where}: guest: vm_access")
         _check(description.provisioning_state, ("Succeeded", "Failed"), f"{where}: provisioning_state")
@@ -310,6 +314,7 @@ def _machine(azure: Azure, vm: Resource, wanted: Description) -> Machine:
     machine.rdp.service_running = wanted.guest.rdp_service_running
     machine.rdp.network_level_authentication = wanted.guest.network_level_authentication
     machine.rdp.security_layer = wanted.guest.rdp_security_layer
+    machine.rdp.policy = set(wanted.guest.rdp_policy)
     bring_about(machine, wanted.guest.rdp_trouble)
     for port in wanted.guest.open_ports:
         machine.firewall[f"Port_{port}"] = FirewallRule(name=f"Port_{port}", local_ports=(port,))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -76,6 +77,7 @@ class Machine:
         self.domain_controller = False
         self.vm_access: VmAccess = "works"
         self._running = True
+        self._making_certificate = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
 
     # State that others watch
@@ -165,12 +167,13 @@ class Machine:
         if self.rdp.certificate_thumbprint:
             return self.certificate(MY, self.rdp.certificate_thumbprint)
         now = self.now()
-        for (store, _), installed in self.certificates.items():
-            if store == REMOTE_DESKTOP.lower() and installed.not_after > now:
-                return installed
-        made = self_signed(self.computer_name, now=now, validity=timedelta(days=183))
-        self.certificates[REMOTE_DESKTOP.lower(), made.thumbprint] = made
-        return made
+        with self._making_certificate:  # connections that come in together are all shown the same one
+            for (store, _), installed in self.certificates.items():
+                if store == REMOTE_DESKTOP.lower() and installed.not_after > now:
+                    return installed
+            made = self_signed(self.computer_name, now=now, validity=timedelta(days=183))
+            self.certificates[REMOTE_DESKTOP.lower(), made.thumbprint] = made
+            return made
 
     # Network
 

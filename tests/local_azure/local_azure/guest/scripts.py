@@ -90,9 +90,12 @@ def registered() -> dict[tuple[str, int], str]:
 
 def _models() -> dict[tuple[str, int], Model]:
     # Imported late: the models use ScriptResult, which is defined here.
-    from . import winrm_listener
+    from . import rdp_listener, winrm_listener
 
     return {
+        ("rdp_listener_read", 1): rdp_listener.read,
+        ("rdp_listener_apply", 1): rdp_listener.apply,
+        ("rdp_listener_remove", 1): rdp_listener.remove,
         ("winrm_listener_read", 1): winrm_listener.read,
         ("winrm_listener_apply", 1): winrm_listener.apply,
         ("winrm_listener_remove", 1): winrm_listener.remove,

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.azvm.access.plugins.module_utils._guest import winrm_listener
+from ansible_collections.azvm.access.plugins.module_utils._guest import rdp_listener, winrm_listener
 from local_azure.guest import scripts
 
 from .conftest import make_machine
 
-SCRIPTS = {script.name: script for script in winrm_listener.SCRIPTS}
+SCRIPTS = {script.name: script for script in (*rdp_listener.SCRIPTS, *winrm_listener.SCRIPTS)}
 READ = SCRIPTS["winrm_listener_read"]
 
 
