@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import ssl
 import typing as t
+from dataclasses import replace
 
 from .._domain.certificates import StoredVersion, names_tags, thumbprint_tags, utc
 from .._domain.errors import Denied, NotFound, Refused
@@ -62,7 +64,7 @@ class VaultIssuer:
                 code="CertificateNotIssued",
                 message=f"The key vault did not make the certificate {certificate}: {cause or made.status}.",
             )
-        return _stored(made)
+        return replace(_stored(made), pem=ssl.DER_cert_to_PEM_cert(bytes(made.cer or b"")))
 
     def deleted(self, certificate: str) -> StoredVersion | None:
         """The current version of a soft-deleted certificate; ``None`` without one, or when the caller may not know."""

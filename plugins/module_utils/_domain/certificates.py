@@ -122,6 +122,7 @@ class StoredVersion:
     """A version of a secret or certificate as its vault lists it: metadata only.
 
     ``made_by_vault``: it is a secret that belongs to a certificate of the vault, which alone may write it.
+    ``pem`` is the public certificate, for a version that was just made only.
     """
 
     secret_url: str
@@ -131,6 +132,7 @@ class StoredVersion:
     not_after: datetime | None
     tags: Mapping[str, str]
     made_by_vault: bool = False
+    pem: str | None = None
 
     def certificate(self) -> CertificateVersion | None:
         """The certificate it holds, when this collection made it."""
@@ -146,6 +148,7 @@ class StoredVersion:
             thumbprint=tags.get(_TAG_SHA1, ""),
             thumbprint_sha256=tags.get(_TAG_SHA256, ""),
             names_digest=tags.get(_TAG_NAMES, ""),
+            pem=self.pem,
         )
 
 

@@ -327,7 +327,7 @@ def test_the_life_of_a_certificate_by_the_module(bench: Bench, tmp_path: Path) -
     predicted, made, again = finished.of("Predicted"), finished.of("Made"), finished.of("Again")
     assert predicted["changed"]
     assert predicted["diff"] == made["diff"]
-    assert predicted["listener"] == {**made["listener"]}
+    assert predicted["listener"] == made["listener"]
     assert (again["changed"], again["listener"]["verified_by"]) == (False, "probe")
     documented = set(yaml.safe_load(module.RETURN)["listener"]["contains"])
     assert documented == set(made["listener"]) == set(again["listener"])

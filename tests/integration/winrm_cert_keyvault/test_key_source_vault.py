@@ -42,13 +42,14 @@ def test_is_made_with_every_name_and_address_and_left_alone(
     assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
     assert made.thing["thumbprint"] == certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - Windows' word
     assert made.thing["thumbprint_sha256"] == certificate.fingerprint(hashes.SHA256()).hex().upper()
+    assert x509.load_pem_x509_certificate(made.thing["pem"].encode()) == certificate
     assert bench.references() == [made.thing["secret_url"]]
     assert [one["thumbprint"] for one in bench.guest()["certificates"]] == [made.thing["thumbprint"]]
 
     again = bench.run(key_source="vault")
     assert bench.control.writes() == []
     assert not again.changed
-    assert {**made.thing, "renewed": False, "reason": None} == again.thing
+    assert {**made.thing, "renewed": False, "reason": None, "pem": None} == again.thing
     record_property(
         "summary",
         f"winrm_cert_keyvault, key_source vault: first run {requests} requests,"
