@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import configparser
 import json
-import os
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,9 +75,7 @@ class SignIn:
             ) from error
 
 
-def sign_in(
-    options: t.Mapping[str, t.Any], *, environment: t.Mapping[str, str] = os.environ, home: Path | None = None
-) -> SignIn:
+def sign_in(options: t.Mapping[str, t.Any], *, environment: t.Mapping[str, str], home: Path | None = None) -> SignIn:
     """Decide how to sign in from module ``options``; nothing is sent yet.
 
     ``auth_source`` picks one source; ``auto`` takes the first that is complete: options, a named profile, environment,
@@ -116,7 +113,7 @@ def sign_in(
     return found or _none_found("options, environment, ~/.azure/credentials or an Azure CLI login")
 
 
-Values = t.Mapping[str, str | None]
+Values: t.TypeAlias = "t.Mapping[str, str | None]"
 
 
 def _first(environment: t.Mapping[str, str], names: tuple[str, ...]) -> str | None:

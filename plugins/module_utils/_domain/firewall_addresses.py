@@ -24,7 +24,7 @@ _EVERYONE = frozenset({"*", "any", "0.0.0.0/0", "::/0"})
 # Microsoft.Network service tags: VirtualNetwork, AzureCloud.WestEurope, AzureFrontDoor.Backend...
 _SERVICE_TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)*")
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Network: t.TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ _RULE_NAME = re.compile(r"\w([\w.-]{0,78}\w)?", re.ASCII)
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)?")
 _EVERYWHERE = frozenset({ANY, "internet", "0.0.0.0/0", "::/0"})
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Network: t.TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 
 def normalised_prefix(text: str) -> str:

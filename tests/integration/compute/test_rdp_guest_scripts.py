@@ -69,7 +69,9 @@ def answer(machine: Machine, script: GuestScript, payload: dict[str, t.Any]) -> 
 
 
 def request(want: WantedRdp | None) -> dict[str, t.Any]:
-    return read_payload(thumbprint=want and want.thumbprint, port=want and want.port)
+    if want is None:
+        return read_payload(thumbprint=None, port=None)
+    return read_payload(thumbprint=want.thumbprint, port=want.port)
 
 
 def look(machine: Machine, want: WantedRdp | None = None) -> RdpState:

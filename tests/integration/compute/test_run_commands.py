@@ -135,7 +135,7 @@ def test_two_runs_at_once_both_end_well(bench: Bench) -> None:
         except AccessError as error:
             results.append(error)
 
-    threads = [threading.Thread(target=one) for _ in range(2)]
+    threads = [threading.Thread(target=one) for _thread in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -30,7 +30,7 @@ def addresses() -> Iterator[dict[str, str]]:
     """The public address of each VM of the scenario."""
     with running(str(SCENARIO), pace=0.002) as server:
         guests = server.state()["guests"]
-        yield {key.rpartition("/")[2]: next(iter(guest["ports"])).partition(":")[0] for key, guest in guests.items()}
+        yield {key.rpartition("/")[2]: min(guest["ports"]).partition(":")[0] for key, guest in guests.items()}
 
 
 class Client(t.Protocol):

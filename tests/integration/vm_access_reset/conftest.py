@@ -195,10 +195,12 @@ def server() -> Iterator[Running]:
 def clients(environment: t.Mapping[str, str]) -> Iterator[AzureClients]:
     """Clients of their own for the principal of ``environment``."""
     made = AzureClients(sign_in({}, environment=environment), subscription=None, poll_interval=0.1, timeout=60)
-    yield made
-    for service in ("compute", "network", "vaults"):
-        if service in vars(made):
-            getattr(made, service).close()
+    try:
+        yield made
+    finally:
+        for service in ("compute", "network", "vaults"):
+            if service in vars(made):
+                getattr(made, service).close()
 
 
 @pytest.fixture

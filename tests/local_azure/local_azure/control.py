@@ -154,7 +154,7 @@ def _read_line(handle: int, seconds: float) -> str:
     deadline = time.monotonic() + seconds
     text = b""
     while not text.endswith(b"\n"):
-        readable, _, _ = select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+        readable, _writable, _failed = select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
         part = os.read(handle, 4096) if readable else b""
         if not part:
             break

@@ -42,7 +42,7 @@ def _machine(machine: Machine) -> Json:
                 "not_after": one.certificate.not_valid_after_utc.isoformat(),
                 "has_key": one.key is not None,
             }
-            for (store, _), one in machine.certificates.items()
+            for (store, _thumbprint), one in machine.certificates.items()
         ],
         "rdp": {
             "enabled": machine.rdp.enabled,

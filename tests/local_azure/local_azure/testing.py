@@ -40,7 +40,7 @@ class _Loopless(httpx.BaseTransport):
         weakref.finalize(self, self._loop.close)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        raw_path, _, query = request.url.raw_path.partition(b"?")
+        raw_path, _mark, query = request.url.raw_path.partition(b"?")
         scope: Scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -187,7 +187,7 @@ def read_env(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("export "):
-            name, _, value = shlex.split(line)[1].partition("=")
+            name, _equals, value = shlex.split(line)[1].partition("=")
             found[name] = value
     return found
 

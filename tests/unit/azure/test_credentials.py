@@ -208,7 +208,7 @@ def test_a_broken_file_is_named_and_not_quoted(home: Path, name: str) -> None:
 )
 def test_each_kind_is_a_credential_of_azure_identity(home: Path, sign: dict[str, str], kind: type) -> None:
     cloud = found(home, ENVIRONMENT).cloud
-    assert type(SignIn(cloud=cloud, **sign).credential()) is kind
+    assert isinstance(SignIn(cloud=cloud, **sign).credential(), kind)
 
 
 @pytest.mark.parametrize("tenant", ["my tenant", "a/b", ""])
@@ -228,7 +228,7 @@ def test_a_secret_is_not_part_of_any_text(home: Path) -> None:
 def test_a_missing_subscription_is_said_with_all_the_ways_to_name_one(home: Path) -> None:
     azure = AzureClients(found(home, {}, **OPTIONS), subscription=None, poll_interval=1, timeout=1)
     with pytest.raises(InvalidInput) as caught:
-        _ = azure.subscription
+        _subscription = azure.subscription
     assert caught.value.code == "SubscriptionMissing"
     assert "AZURE_SUBSCRIPTION_ID" in caught.value.hint
     given = AzureClients(found(home, ENVIRONMENT), subscription="sub-task", poll_interval=1, timeout=1)

@@ -123,12 +123,14 @@ def begun(server: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     for key, value in server.env.items():
         monkeypatch.setenv(key, value)
     made = Bench(server=server, made=[])
-    yield made
-    control.ask(home, "fault/clear")
-    for azure in made.made:
-        for name in ("compute", "network", "vaults"):
-            if name in vars(azure):
-                getattr(azure, name).close()
+    try:
+        yield made
+    finally:
+        control.ask(home, "fault/clear")
+        for azure in made.made:
+            for name in ("compute", "network", "vaults"):
+                if name in vars(azure):
+                    getattr(azure, name).close()
 
 
 @pytest.mark.parametrize(

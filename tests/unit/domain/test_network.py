@@ -101,7 +101,7 @@ def test_the_main_ip_configuration_is_the_primary_one_else_the_first() -> None:
         interface = NetworkInterface(id=ResourceId.parse(NIC), group_id=None, ip_configurations=found)
         assert interface.main == expected
     with pytest.raises(NotReady) as caught:
-        _ = nic(None).main
+        _main = nic(None).main
     assert caught.value.code == "NoIpConfiguration"
 
 

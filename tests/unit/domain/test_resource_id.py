@@ -35,7 +35,7 @@ def test_the_parts_of_an_id() -> None:
     assert (found.subscription, found.resource_group, found.name) == (SUBSCRIPTION, "RG", "Win1")
     assert found.type == "Microsoft.Compute/virtualMachines"
     with pytest.raises(ValueError, match="no parent"):
-        _ = found.parent
+        _parent = found.parent
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class Arm:
     def types(self, namespace: str) -> list[str]:
         """The resource types of a provider that have routes, such as networkSecurityGroups/securityRules."""
         found: set[str] = set()
-        for (scope, _), routes in self._routes.items():
+        for (scope, _length), routes in self._routes.items():
             if scope in ("group", "subscription", "extension"):
                 for route in routes:
                     if route.segments[0].lower() == namespace.lower() and len(route.segments) % 2 == 1:

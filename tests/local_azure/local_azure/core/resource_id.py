@@ -102,7 +102,7 @@ class ResourceId:
         """
         if self.types:
             return ResourceId(self.subscription, self.group, self.namespace, (*self.types, type), (*self.names, name))
-        namespace, _, short = type.partition("/")
+        namespace, _slash, short = type.partition("/")
         if not short or "/" in short:
             raise ValueError(f"not the full type of a top-level resource: {type!r}")
         return ResourceId(self.subscription, self.group, namespace, (short,), (name,))

@@ -45,5 +45,5 @@ def service_of(host: str) -> Service | None:
     name = host.partition(":")[0].rstrip(".").lower()
     if name in _HOSTS:
         return _HOSTS[name]
-    label, _, suffix = name.partition(".")
+    label, _dot, suffix = name.partition(".")
     return Service.VAULT if label and suffix in _VAULT_SUFFIXES else None

@@ -71,7 +71,7 @@ class Proxy:
         assert self._listener is not None
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(self._listener)
+            connection, _peer = await loop.sock_accept(self._listener)
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = asyncio.create_task(self._serve(connection))
@@ -106,7 +106,7 @@ class Proxy:
             return _answer(
                 "403 Forbidden", "The local Azure's proxy only takes CONNECT to Azure's host names over HTTPS."
             )
-        host, _, port = line[1].rpartition(":")
+        host, _colon, port = line[1].rpartition(":")
         service = service_of(host)
         if service is None or port != "443":
             return _answer(

@@ -168,7 +168,7 @@ class Machine:
             return self.certificate(MY, self.rdp.certificate_thumbprint)
         now = self.now()
         with self._making_certificate:  # connections that come in together are all shown the same one
-            for (store, _), installed in self.certificates.items():
+            for (store, _thumbprint), installed in self.certificates.items():
                 if store == REMOTE_DESKTOP.lower() and installed.not_after > now:
                     return installed
             made = self_signed(self.computer_name, now=now, validity=timedelta(days=183))
@@ -216,7 +216,7 @@ class Machine:
             "agent": self.agent,
             "users": [
                 {"name": user.name, "enabled": user.enabled, "admin": user.admin, "built_in": user.built_in}
-                for _, user in sorted(self.users.items())
+                for _key, user in sorted(self.users.items())
             ],
             "certificates": [
                 {
@@ -237,7 +237,7 @@ class Machine:
                 "session_configuration": winrm.session_configuration,
             },
             "rdp": self.rdp.describe(),
-            "firewall": [vars(rule).copy() for _, rule in sorted(self.firewall.items())],
+            "firewall": [vars(rule).copy() for _name, rule in sorted(self.firewall.items())],
             "registry": dict(sorted(self.registry.items())),
             "domain_controller": self.domain_controller,
         }

@@ -44,7 +44,7 @@ class OpenPort:
 
     def _accept(self) -> None:
         try:
-            connection, _ = self._socket.accept()
+            connection, _peer = self._socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         connection.setblocking(False)
@@ -67,7 +67,7 @@ class FilteredPort:
 
     def __init__(self, address: str, port: int) -> None:
         self._socket = _listen(address, port, backlog=0)
-        for _ in range(MOST_FILLERS):
+        for _filler in range(MOST_FILLERS):
             if not _fill(address, port):
                 break
 

@@ -89,7 +89,7 @@ class Identity:
 
     def verify(self, token: str, audiences: tuple[str, ...]) -> Verified:
         """Raises TokenProblem."""
-        signed, _, signature = token.rpartition(".")
+        signed, _dot, signature = token.rpartition(".")
         if not signed or not hmac.compare_digest(self._sign(signed), signature):
             raise TokenProblem("invalid")
         claims = _decode(signed.partition(".")[2])
@@ -105,7 +105,7 @@ class Identity:
 
     def whose(self, headers: Mapping[str, str]) -> str | None:
         """The principal's name, for the journal: whoever the token was made for, whatever it is good for."""
-        signed, _, signature = (self.bearer(headers) or "").rpartition(".")
+        signed, _dot, signature = (self.bearer(headers) or "").rpartition(".")
         if not signed or not hmac.compare_digest(self._sign(signed), signature):
             return None
         principal = self._authorization.principals.get(str(_decode(signed.partition(".")[2])["appid"]).lower())
@@ -122,7 +122,7 @@ class Identity:
 
     def bearer(self, headers: Mapping[str, str]) -> str | None:
         """The bearer token of a request, if it has one."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+        scheme, _space, token = headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
     def authenticate_arm(self, headers: Mapping[str, str]) -> Principal:

@@ -29,7 +29,7 @@ def is_object_name(name: str) -> bool:
 def vault_of_host(host: str) -> str | None:
     """The vault name in a host name such as ``myvault.vault.azure.net:443``, or None if it is no vault's host."""
     bare = host.rsplit(":", 1)[0] if ":" in host else host
-    label, _, suffix = bare.lower().partition(".")
+    label, _dot, suffix = bare.lower().partition(".")
     return label if label and suffix in HOST_SUFFIXES else None
 
 

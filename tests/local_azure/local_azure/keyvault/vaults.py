@@ -84,7 +84,9 @@ class Vaults:
     def list_deleted(self, subscription: str) -> list[Resource]:
         self._expire()
         return [
-            vault for _, vault in sorted(self._deleted.items()) if vault.id.subscription.lower() == subscription.lower()
+            vault
+            for _name, vault in sorted(self._deleted.items())
+            if vault.id.subscription.lower() == subscription.lower()
         ]
 
     def name_in_use(self, name: str) -> bool:

@@ -25,7 +25,7 @@ _LOCATIONS = (
     ("japaneast", "Japan East", "Asia Pacific", "japanwest"),
 )
 
-LOCATION_NAMES = frozenset(name for name, *_ in _LOCATIONS)
+LOCATION_NAMES = frozenset(name for name, *_rest in _LOCATIONS)
 
 
 def register(arm: Arm) -> None:

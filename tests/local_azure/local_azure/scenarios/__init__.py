@@ -78,7 +78,7 @@ def load(name: str, settings: Settings, *, count: int = 1) -> Scenario:
     unknown = sorted(str(key) for key in content.keys() - _KEYS)
     if unknown:
         raise ScenarioError(f"scenario {name!r} has unknown keys: {', '.join(unknown)}")
-    first, second, *_ = str(settings.address_block.network_address).split(".")
+    first, second, *_rest = str(settings.address_block.network_address).split(".")
     variables = {"block": f"{first}.{second}", "user": settings.vm_user, "count": str(count)}
     return Scenario(name=name, content=_fill(content, variables, name))
 
@@ -109,7 +109,7 @@ def scope_of(azure: Azure, text: str) -> str:
     subscription = f"/subscriptions/{azure.settings.subscription_id}"
     if text == "subscription":
         return subscription
-    kind, _, name = text.partition(" ")
+    kind, _space, name = text.partition(" ")
     if kind == "group" and name:
         return f"{subscription}/resourceGroups/{name}"
     if not text.startswith("/"):

@@ -213,6 +213,6 @@ def test_rights_are_checked_for_each_action(make_scene: SceneMaker) -> None:
 
 
 def test_the_allowance_header_counts_down_per_machine(scene: Scene) -> None:
-    seen = [scene.call("GET").headers["x-ms-ratelimit-remaining-resource"] for _ in range(2)]
+    seen = [scene.call("GET").headers["x-ms-ratelimit-remaining-resource"] for _request in range(2)]
     assert seen[0] == "Microsoft.Compute/LowCostGetSubscriptionMaximum;23999,Microsoft.Compute/LowCostGetResource;35"
     assert seen[1].endswith("Microsoft.Compute/LowCostGetResource;34")

@@ -45,7 +45,7 @@ def test_a_new_command_is_created_an_old_one_updated_and_both_run(scene: Scene, 
     third = scene.call("PATCH", "/runCommands/c", {"properties": {"timeoutInSeconds": 60}})
     assert (third.status_code, third.json()["properties"]["timeoutInSeconds"]) == (200, 60)
     scene.succeed(third)
-    assert [script for script, _ in machine.scripts] == ["one", "two", "two"]
+    assert [script for script, _parameters in machine.scripts] == ["one", "two", "two"]
     assert view(scene)["executionState"] == "Succeeded"
 
 
@@ -72,7 +72,7 @@ def test_protected_values_reach_the_script_and_nobody_else(scene: Scene, answer_
     answers = [scene.call("PUT", "/runCommands/c", body)]
     scene.succeed(answers[0])
     scene.succeed(scene.call("PATCH", "/runCommands/c", {"properties": {}}))
-    assert [parameters for _, parameters in machine.scripts] == [{"port": "5986", "word": "swordfish"}] * 2
+    assert [parameters for _script, parameters in machine.scripts] == [{"port": "5986", "word": "swordfish"}] * 2
     answers += [
         scene.call("GET", "/runCommands/c", expand="instanceView"),
         scene.call("GET", "/runCommands", expand="instanceView"),
@@ -166,7 +166,7 @@ def test_a_command_during_a_restart_waits_for_the_agent(make_scene: SceneMaker, 
     assert scene.status(interrupted)["error"]["code"] == "VMAgentStatusCommunicationError"
     scene.made.azure.clock.advance(timedelta(seconds=70))
     assert scene.status(answer)["status"] == "Succeeded"
-    assert [script for script, _ in machine.scripts] == ["patient"]
+    assert [script for script, _parameters in machine.scripts] == ["patient"]
 
 
 def test_deletion_ends_a_running_script(make_scene: SceneMaker, answer_scripts: Answer) -> None:
@@ -193,7 +193,7 @@ def test_a_new_put_replaces_a_run_under_way(make_scene: SceneMaker, answer_scrip
     second = scene.call("PUT", "/runCommands/c", command("two"))
     assert scene.ended(second)["status"] == "Succeeded"
     assert scene.status(first)["error"]["code"] == "OperationPreempted"
-    assert [script for script, _ in machine.scripts] == ["two"]
+    assert [script for script, _parameters in machine.scripts] == ["two"]
 
 
 def test_several_commands_run_side_by_side(make_scene: SceneMaker, answer_scripts: Answer) -> None:

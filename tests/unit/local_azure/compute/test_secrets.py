@@ -23,7 +23,7 @@ def group(scene: Scene, *urls: str, vault: str = "certs-vault", store: str | Non
 
 
 def stores(scene: Scene) -> list[tuple[str, str]]:
-    return sorted((store, one.common_name) for (store, _), one in scene.machine.certificates.items())
+    return sorted((store, one.common_name) for (store, _thumbprint), one in scene.machine.certificates.items())
 
 
 # Refused at once

@@ -171,7 +171,9 @@ class TestStartAndStop:
     def test_two_starts_at_once_make_one_server(self, tmp_path: Path) -> None:
         home = tmp_path / "azure"
         done: list[subprocess.CompletedProcess[str]] = []
-        starts = [threading.Thread(target=lambda: done.append(command("start", "--dir", str(home)))) for _ in range(3)]
+        starts = [
+            threading.Thread(target=lambda: done.append(command("start", "--dir", str(home)))) for _start in range(3)
+        ]
         for one in starts:
             one.start()
         for one in starts:

@@ -102,10 +102,10 @@ def test_status_fault_replaces_the_effect() -> None:
 def test_nth_and_times() -> None:
     local = in_process()
     local.azure.faults.add({"action": "status", "nth": 2})
-    assert [get_group(local) for _ in range(3)] == [200, 503, 200]
+    assert [get_group(local) for _request in range(3)] == [200, 503, 200]
     local.azure.faults.clear()
     local.azure.faults.add({"action": "status", "times": 2, "status": 500})
-    assert [get_group(local) for _ in range(3)] == [500, 500, 200]
+    assert [get_group(local) for _request in range(3)] == [500, 500, 200]
 
 
 @pytest.mark.parametrize(("action", "made"), [("reset-before", 404), ("reset-after", 200)])

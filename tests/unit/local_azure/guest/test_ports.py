@@ -137,7 +137,7 @@ def test_many_changes_cost_one_pass(site: Site) -> None:
     def work() -> Guests:
         guests = Guests(faces)  # type: ignore[arg-type]
         guests.add(VM, Machine(computer_name="win2"))
-        for _ in range(10):
+        for _request in range(10):
             guests.reconcile()
         return guests
 
@@ -225,7 +225,7 @@ def test_nothing_is_left_open_in_the_process(certificate: Certificate) -> None:
     before = open_files()
     site = Site()
     site.change(lambda machine: listen(machine, certificate))
-    for _ in range(5):
+    for _connection in range(5):
         presented(site.address, 5986)
     site.close()
 

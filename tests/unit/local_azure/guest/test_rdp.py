@@ -89,7 +89,7 @@ def test_tls_follows_with_the_certificate_windows_made(site: Site) -> None:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     seen = []
-    for _ in range(2):
+    for _connection in range(2):
         with socket.create_connection((site.address, 3389), timeout=10) as connection:
             connection.sendall(request(3))
             assert connection.recv(19)[-4:] == b"\x02\x00\x00\x00"

@@ -300,7 +300,7 @@ def test_an_existing_rule_is_set_and_keeps_its_title(machine: Machine) -> None:
     apply(machine, firewall=firewall("192.0.2.7"))
     machine.firewall[RULE] = replace(machine.firewall[RULE], display_name="mine", enabled=False, profiles=("Domain",))
 
-    _, state = apply(machine, firewall=firewall("Any"))
+    _code, state = apply(machine, firewall=firewall("Any"))
 
     assert (state["firewall"]["enabled"], state["firewall"]["profile"]) == (True, "Any")
     assert state["firewall"]["remote_addresses"] == ["Any"]

@@ -149,7 +149,7 @@ def test_firewall(start: Callable[..., Plane], properties: Json, inner: str | No
 def test_throttling_is_off_unless_the_scenario_says_so(start: Callable[..., Plane]) -> None:
     plane = start({"throttle": {"requests": 2, "seconds": 10}})
     plane.create()
-    answers = [plane.data("GET", "/secrets").status_code for _ in range(3)]
+    answers = [plane.data("GET", "/secrets").status_code for _request in range(3)]
     assert answers == [200, 200, 429]
     refused = plane.data("GET", "/secrets")
     assert code(refused)[1] == "Throttled"

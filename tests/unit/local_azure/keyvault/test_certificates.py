@@ -62,7 +62,7 @@ def test_the_secret_is_the_pfx(plane: Plane) -> None:
     shown = create(plane)
     secret = plane.data("GET", "/secrets/c").json()
     assert (secret["contentType"], secret["managed"], secret["id"]) == ("application/x-pkcs12", True, shown["sid"])
-    key, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(secret["value"]), None)
+    key, certificate, _chain = pkcs12.load_key_and_certificates(base64.b64decode(secret["value"]), None)
     assert key is not None
     assert certificate == x509.load_der_x509_certificate(base64.b64decode(shown["cer"]))
     found = plane.azure.vaults.find_secret(shown["sid"])
@@ -146,7 +146,7 @@ def test_other_issuers_are_not_modelled(plane: Plane) -> None:
 def test_elliptic_curves_and_no_export(plane: Plane) -> None:
     create(plane, policy=POLICY | {"key_props": {"kty": "EC", "crv": "P-256", "exportable": False}})
     value = base64.b64decode(plane.data("GET", "/secrets/c").json()["value"])
-    key, _, certificates = pkcs12.load_key_and_certificates(value, None)
+    key, _certificate, certificates = pkcs12.load_key_and_certificates(value, None)
     assert key is None
     assert len(certificates) == 1
 

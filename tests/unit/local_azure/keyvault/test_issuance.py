@@ -74,7 +74,7 @@ def test_key_types(spec: KeySpec) -> None:
 
 def test_pfx_has_no_password_and_holds_key_and_certificate() -> None:
     value = issuance.secret_value(Upload(certificate=made(), key=KEY), content_type=issuance.PKCS12, exportable=True)
-    key, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(value), None)
+    key, certificate, _chain = pkcs12.load_key_and_certificates(base64.b64decode(value), None)
     assert certificate is not None
     assert isinstance(key, rsa.RSAPrivateKey)
     assert key.public_key() == certificate.public_key() == KEY.public_key()

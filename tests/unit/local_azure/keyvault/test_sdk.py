@@ -172,7 +172,7 @@ def test_certificate_with_an_ip_address(cloud: Cloud, vault: str) -> None:
         assert made.policy.san_ip_addresses == ["203.0.113.9"]
         secret = secrets.get_secret("winrm", made.properties.version)
         assert secret.id == made.secret_id
-        key, loaded, _ = pkcs12.load_key_and_certificates(base64.b64decode(secret.value or ""), None)
+        key, loaded, _chain = pkcs12.load_key_and_certificates(base64.b64decode(secret.value or ""), None)
         assert key is not None
         assert loaded == certificate
 

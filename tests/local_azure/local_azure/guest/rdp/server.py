@@ -52,7 +52,7 @@ async def _secure(machine: Machine, connection: socket.socket) -> None:
         return
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)
-    transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=certificate.tls)
+    transport, _protocol = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=certificate.tls)
     try:
         async with asyncio.timeout(PATIENCE):
             await reader.read(1)
@@ -70,7 +70,7 @@ async def _read_packet(loop: asyncio.AbstractEventLoop, connection: socket.socke
             return None
         packet += data
         if len(packet) == 4:
-            version, _, wanted = struct.unpack(">BBH", packet)
+            version, _reserved, wanted = struct.unpack(">BBH", packet)
             if version != TPKT_VERSION or not 4 < wanted <= LARGEST_REQUEST:
                 return None
     return packet

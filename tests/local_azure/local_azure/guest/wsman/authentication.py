@@ -70,7 +70,7 @@ class Authentication:
 
     def step(self, authorization: str) -> Challenge | SignedIn:
         """Take an Authorization header (empty when there is none) one step further."""
-        scheme, _, text = authorization.partition(" ")
+        scheme, _space, text = authorization.partition(" ")
         auth = self._machine.winrm.auth
         try:
             token = base64.b64decode(text, validate=True)
@@ -87,7 +87,7 @@ class Authentication:
         return Challenge(headers=self.schemes())
 
     def _basic(self, token: bytes) -> Challenge | SignedIn:
-        name, _, password = token.decode("utf-8", "replace").partition(":")
+        name, _colon, password = token.decode("utf-8", "replace").partition(":")
         user = self._account(name)
         if user is None or not hmac.compare_digest(user.password.encode(), password.encode()):
             return self._refused()
@@ -112,7 +112,7 @@ class Authentication:
 
     def _account(self, name: str) -> LocalUser | None:
         """An account that may sign in, by its name with or without a domain that means this machine."""
-        domain, _, plain = name.rpartition("\\")
+        domain, _backslash, plain = name.rpartition("\\")
         if domain.lower() not in {one.lower() for one in _domains(self._machine)}:
             return None
         user = self._machine.user(plain)
@@ -158,7 +158,7 @@ def _has_channel_bindings(token: bytes) -> bool:
     message = token[start:] if start >= 0 else b""
     if len(message) < 28 or struct.unpack_from("<I", message, 8)[0] != 3:
         return False
-    length, _, offset = struct.unpack_from("<HHI", message, 20)
+    length, _room, offset = struct.unpack_from("<HHI", message, 20)
     pairs = message[offset : offset + length][44:]  # 16 bytes of proof, 28 bytes before the attribute pairs
     while len(pairs) >= 4:
         kind, size = struct.unpack_from("<HH", pairs)

@@ -186,7 +186,7 @@ def _script(event: psrpcore.CreatePipelineEvent) -> str:
             continue
         if command.command_text.lower() == "invoke-expression":
             # pypsrp hands a script over as the argument of this command.
-            parts += [str(value) for _, value in command.parameters]
+            parts += [str(value) for _name, value in command.parameters]
             continue
         words = [command.command_text]
         for parameter, value in command.parameters:

@@ -57,7 +57,7 @@ class HttpConnection:
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
         try:
-            transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls)
+            transport, _protocol = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls)
         except OSError:
             return  # no handshake: the client left, or does not trust the certificate
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)

@@ -188,7 +188,7 @@ def _receive_body(output: Output, command_id: str) -> str:
     if output.done:
         parts += [
             f'<rsp:Stream Name="{stream}"{reference} End="true"></rsp:Stream>'
-            for stream in sorted({stream for stream, _ in output.streams})
+            for stream in sorted({stream for stream, _data in output.streams})
         ]
         parts.append(
             f'<rsp:CommandState{reference} State="{DONE}"><rsp:ExitCode>{output.exit_code}</rsp:ExitCode>'

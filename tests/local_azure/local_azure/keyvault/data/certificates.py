@@ -38,7 +38,7 @@ async def create(call: VaultCall) -> Answer:
     tags = attributes.read_tags(call.body.get("tags"))
     request = policy.request_of(wanted)
     key = await asyncio.to_thread(issuance.generate_key, request.key)
-    certificate, _ = _prepare(call)  # others may have come in between
+    certificate, _wanted = _prepare(call)  # others may have come in between
     if certificate is None:
         certificate = call.contents.certificates.setdefault(call.name.lower(), Certificate(name=call.name))
     _set_policy(certificate, wanted, call.now)

@@ -29,7 +29,7 @@ def page(entries: Sequence[tuple[str, Json]], *, url: str, query: Mapping[str, s
     if len(rest) > size:
         token = base64.urlsafe_b64encode(shown[-1][0].encode()).decode()
         link = f"{url}?api-version={quote(query['api-version'])}&$skiptoken={quote(token)}&maxresults={size}"
-    return {"value": [item for _, item in shown], "nextLink": link}
+    return {"value": [item for _key, item in shown], "nextLink": link}
 
 
 def _size(given: str | None) -> int:

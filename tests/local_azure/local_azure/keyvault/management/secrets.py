@@ -58,7 +58,7 @@ def list_secrets(call: Call) -> Answer:
     within = _vault_call(call, vault, "")
     found = [
         to_json(vault, secret, secret.current)
-        for _, secret in sorted(within.contents.secrets.items())
+        for _name, secret in sorted(within.contents.secrets.items())
         if lifecycle.is_live(within, secret)
     ]
     return Answer(status=200, body={"value": found})

@@ -130,7 +130,7 @@ def _next_hop(call: Call) -> Answer:
     call.azure.store.require(call.id)
     source = _address(call.body, "sourceIPAddress")
     destination = _address(call.body, "destinationIPAddress")
-    interface, _ = _local_end(call, str(source))
+    interface, _configuration = _local_end(call, str(source))
     return _report(call, effective_routes.next_hop(destination, _space(call, interface)))
 
 

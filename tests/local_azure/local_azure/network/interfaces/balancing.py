@@ -24,7 +24,7 @@ def references(store: Store, interface: Resource, configuration: str, own: Json)
     found: Json = {}
     rules: list[tuple[ResourceId, Json]] = []
     for wanted in reading.references(own, "loadBalancerBackendAddressPools"):
-        pool, _ = _existing(store, interface, wanted, "backendAddressPools", LB_POOLS)
+        pool, _stored = _existing(store, interface, wanted, "backendAddressPools", LB_POOLS)
         found.setdefault("loadBalancerBackendAddressPools", []).append({"id": str(pool)})
         rules += _rules_of_pool(store, pool)
     for wanted in reading.references(own, "loadBalancerInboundNatRules"):

@@ -41,13 +41,11 @@ def normalise(given: Json, rule_id: str) -> Json:
 
     ports = {side: _ports(given, side, rule_id) for side in ("source", "destination")}
     prefixes = {side: _prefixes(given, side, rule_id) for side in ("source", "destination")}
-    families = {
-        network.version for one, many, _ in prefixes.values() for network in _networks([*many, *([one] if one else [])])
-    }
+    families = {network.version for network in _networks(_all_texts(prefixes.values()))}
     if len(families) > 1:
         raise errors.rule_address_prefix(rule_id, ", ".join(sorted(_all_texts(prefixes.values()))))
     if access == "Allow":
-        for one, _, _ in prefixes.values():
+        for one, _many, _groups in prefixes.values():
             if one is not None and one.lower() in DENY_ONLY_TAGS:
                 raise errors.rule_access(rule_id, one)
 
@@ -145,12 +143,12 @@ def _check_prefix(value: str, rule_id: str) -> None:
         raise errors.rule_address_prefix(rule_id, value) from error
 
 
-def _networks(texts: list[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+def _networks(texts: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     return [parse_prefix(text) for text in texts if text != "*" and tag_named(text) is None]
 
 
 def _all_texts(sides: Iterable[tuple[str | None, list[str], list[str]]]) -> set[str]:
-    return {text for one, many, _ in sides for text in [*many, *([one] if one else [])]}
+    return {text for one, many, _groups in sides for text in [*many, *([one] if one else [])]}
 
 
 def _address_set(properties: Json, side: str) -> AddressSet:
