@@ -5,7 +5,7 @@ export LC_ALL := C.UTF-8
 CHECKS := .venv/bin/python scripts/checks.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-full lint unit integration molecule sanity build docs clean
+.PHONY: help venv demo demo-rdp demo-reset test test-full test-rdp lint unit integration molecule sanity build docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,11 +16,21 @@ venv: ## build .venv with ansible-playbook, local-azure and the checks (PYTHON=.
 demo: venv ## rehearse playbooks/enable_winrm.yml against the local Azure, from start to clean-up
 	@scripts/demo.sh
 
+demo-rdp: venv ## rehearse playbooks/enable_rdp.yml: a .rdp file, and what it leads to
+	@scripts/demo_rdp.sh
+
+demo-reset: venv ## rehearse playbooks/reset_access.yml on a VM that nobody gets into
+	@scripts/demo_reset.sh
+
 test: venv ## run every check and test (under 15 minutes on 2 cores)
 	@$(CHECKS) test
 
 test-full: venv ## the same with the long forms of the tests
 	@$(CHECKS) test-full
+
+test-rdp: venv ## real RDP servers and a real client; as root on Debian or Ubuntu it installs them
+	@.venv/bin/python scripts/rdp_packages.py
+	@$(CHECKS) rdp
 
 lint unit integration molecule sanity build: venv
 	@$(CHECKS) $@

@@ -56,12 +56,12 @@ def script(name: str, *arguments: str) -> tuple[str, ...]:
     return (str(VENV / "bin" / "python"), str(CLONE / "scripts" / name), *arguments)
 
 
-def pytest_run(name: str, *arguments: str) -> Check:
+def pytest_run(name: str, *arguments: str, folder: str | None = None) -> Check:
     """Return the check that runs the tests of one folder, on as many cores as there are, four at most."""
     workers = str(min(4, os.cpu_count() or 1))
     command = python_module(
         "pytest",
-        f"tests/{name}",
+        f"tests/{folder or name}",
         "--numprocesses",
         workers,
         "--dist",
@@ -107,12 +107,15 @@ BUILD = Check(name="build", command=script("build.py"))
 MOLECULE = Check(name="molecule", command=("molecule", "test", "--all"), limit=15 * MINUTE)
 UNIT = pytest_run("unit")
 INTEGRATION = pytest_run("integration")
+# Real RDP servers and a real client; also part of the integration tests, which leave them out without the packages.
+RDP = pytest_run("rdp", folder="integration/rdp_servers")
 FULL = (pytest_run("unit", "--full"), pytest_run("integration", "--full"))
 
 GROUPS: dict[str, tuple[Check, ...]] = {
     "lint": LINT,
     "unit": (UNIT,),
     "integration": (INTEGRATION,),
+    "rdp": (RDP,),
     "molecule": (MOLECULE,),
     "sanity": (SANITY,),
     "build": (BUILD,),

@@ -26,6 +26,8 @@ PACKAGES = {
     "Xvfb": "xvfb",
     "import": "imagemagick",
 }
+# The colour around the login window of xrdp, as hexadecimal digits.
+LOGIN_SCREEN = "1a6b4d"
 _ADDRESS = "127.0.0.1"
 _SECONDS = 20.0
 
@@ -90,6 +92,16 @@ def xrdp(security_layer: SecurityLayer, *, certificate: Path, key: Path, folder:
                 f"security_layer={security_layer}",
                 f"certificate={certificate}",
                 f"key_file={key}",
+                "allow_channels=true",
+                "ls_title=A real xrdp",
+                f"ls_top_window_bg_color={LOGIN_SCREEN}",
+                "[Channels]",
+                "rdpdr=true",
+                "[Xorg]",  # what people may choose at the login screen; nothing of it runs here
+                "name=Xorg",
+                "lib=libxup.so",
+                "username=ask",
+                "password=ask",
                 "[Logging]",
                 f"LogFile={folder / 'xrdp.log'}",
                 "LogLevel=INFO",

@@ -5,24 +5,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.azvm.access.tests.integration.rdp_servers.servers import path_of
+from ansible_collections.azvm.access.tests.integration.rdp_servers.client import TLS_FAILED, TRANSPORT_FAILED, connect
 from local_azure.testing import running
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "rdp-vms.yml"
-
-# Exit codes of xfreerdp: the certificate is not accepted; it is, and then nothing comes, as nobody can sign in here.
-TLS_FAILED = 143
-TRANSPORT_FAILED = 147
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +33,8 @@ class Client(t.Protocol):
 
 @pytest.fixture
 def client(display: str, tmp_path: Path) -> Client:
-    """Run xfreerdp up to the sign-in, and give its exit code and what it said."""
-    program = path_of("xfreerdp")
-    assert program is not None
-
     def run(address: str, *options: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [program, f"/v:{address}:3389", "+auth-only", "/u:nobody", "/p:nothing", "/timeout:5000", *options],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**os.environ, "HOME": str(tmp_path), "DISPLAY": display},
-        )
-        return done.returncode, done.stdout + done.stderr
+        return connect(f"/v:{address}:3389", *options, display=display, home=tmp_path)
 
     return run
 
@@ -61,7 +43,7 @@ def test_tls_with_the_certificate_of_the_vm(addresses: dict[str, str], client: C
     refused, said = client(addresses["tls"], "/sec:tls", "/cert:deny")
     assert refused == TLS_FAILED
     assert "CN = tls" in said
-    accepted, _said = client(addresses["tls"], "/sec:tls", "/cert:ignore")
+    accepted, _said = client(addresses["tls"], "/sec:tls", "/cert:ignore")  # then nothing comes: nobody can sign in
     assert accepted == TRANSPORT_FAILED
 
 
