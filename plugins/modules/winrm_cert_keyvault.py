@@ -239,7 +239,7 @@ certificate:
       description: SHA-256 thumbprint.
       type: str
     pem:
-      description: The public certificate, when this run made it; otherwise null.
+      description: The public certificate; null where the vault does not tell it.
       type: str
     not_before:
       description: Start of validity, ISO 8601.

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import ssl
 import typing as t
-from dataclasses import replace
 
 from .._domain.certificates import StoredVersion, names_tags, thumbprint_tags, utc
 from .._domain.errors import Denied, NotFound, Refused
@@ -64,7 +63,7 @@ class VaultIssuer:
                 code="CertificateNotIssued",
                 message=f"The key vault did not make the certificate {certificate}: {cause or made.status}.",
             )
-        return replace(_stored(made), pem=ssl.DER_cert_to_PEM_cert(bytes(made.cer or b"")))
+        return _stored(made)
 
     def deleted(self, certificate: str) -> StoredVersion | None:
         """The current version of a soft-deleted certificate; ``None`` without one, or when the caller may not know."""
@@ -144,4 +143,5 @@ def _stored(certificate: KeyVaultCertificate) -> StoredVersion:
         not_before=utc(properties.not_before) if properties.not_before else None,
         not_after=utc(properties.expires_on) if properties.expires_on else None,
         tags=tags,
+        pem=ssl.DER_cert_to_PEM_cert(public) if public else None,
     )

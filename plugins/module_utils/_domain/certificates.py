@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ipaddress
 import json
 import re
+import ssl
 import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -25,6 +27,10 @@ _TAG_MADE_BY = "made_by"
 _TAG_SHA1 = "thumbprint"
 _TAG_SHA256 = "thumbprint_sha256"
 _TAG_NAMES = "names_digest"
+# The public certificate in pieces: a tag holds 256 characters, and a version at most 15 tags.
+_TAG_PUBLIC = "certificate_{}"
+_PIECE = 256
+_MOST_PIECES = 11
 
 # A controller, a vault and a VM disagree about the time; a certificate must be valid for all of them at once.
 _CLOCK_SKEW = timedelta(hours=1)
@@ -93,7 +99,7 @@ class CertificateVersion:
     """What is known of one version in the vault, without ever reading its private key.
 
     ``secret_url`` is the versioned URL that a VM refers to. Thumbprints are upper-case hexadecimal digits. ``pem`` is
-    the public certificate, known only where it was just made.
+    the public certificate, ``None`` where the vault does not tell it.
     """
 
     secret_url: str
@@ -112,6 +118,27 @@ def thumbprint_tags(thumbprint: str, thumbprint_sha256: str) -> dict[str, str]:
     return {_TAG_SHA1: thumbprint, _TAG_SHA256: thumbprint_sha256}
 
 
+def public_tags(pem: str) -> dict[str, str]:
+    """The tags that keep the public certificate itself; none where it is too long for them (very many names)."""
+    text = base64.b64encode(ssl.PEM_cert_to_DER_cert(pem)).decode()
+    pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+    if len(pieces) > _MOST_PIECES:
+        return {}
+    return {_TAG_PUBLIC.format(place): piece for place, piece in enumerate(pieces, start=1)}
+
+
+def _public(tags: Mapping[str, str]) -> str | None:
+    """What :func:`public_tags` kept; ``None`` unless it is whole and the very certificate that the thumbprint names."""
+    places = range(1, _MOST_PIECES + 1)
+    text = "".join(tags.get(_TAG_PUBLIC.format(place), "") for place in places)
+    try:
+        der = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    same = hashlib.sha256(der).hexdigest().upper() == tags.get(_TAG_SHA256)
+    return ssl.DER_cert_to_PEM_cert(der) if same else None
+
+
 def names_tags(digest: str) -> dict[str, str]:
     """The tags that tell who made a version and for which names."""
     return {_TAG_MADE_BY: MADE_BY, _TAG_NAMES: digest}
@@ -122,7 +149,7 @@ class StoredVersion:
     """A version of a secret or certificate as its vault lists it: metadata only.
 
     ``made_by_vault``: it is a secret that belongs to a certificate of the vault, which alone may write it.
-    ``pem`` is the public certificate, for a version that was just made only.
+    ``pem`` is the public certificate, where the vault tells it; otherwise it is in the tags.
     """
 
     secret_url: str
@@ -148,7 +175,7 @@ class StoredVersion:
             thumbprint=tags.get(_TAG_SHA1, ""),
             thumbprint_sha256=tags.get(_TAG_SHA256, ""),
             names_digest=tags.get(_TAG_NAMES, ""),
-            pem=self.pem,
+            pem=self.pem or _public(tags),
         )
 
 

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .._azure.certificates import VaultIssuer
 from .._azure.polling import unless_busy
 from .._azure.secrets import DataPlane, ResourceManager
-from .._domain.certificates import CertificateVersion, StoredVersion, names_tags, newest, thumbprint_tags
+from .._domain.certificates import CertificateVersion, StoredVersion, names_tags, newest, public_tags, thumbprint_tags
 from .._domain.errors import AccessError, Conflict, Denied, Refused, Unavailable
 from .._domain.issuance import issue
 
@@ -108,7 +108,11 @@ class ControllerCertificate:
         wanted = self._wanted
         not_before, not_after = wanted.validity.span(*self._context.azure.now())
         issued = issue(names, key_size=wanted.key_size, not_before=not_before, not_after=not_after)
-        tags = {**names_tags(names.digest), **thumbprint_tags(issued.thumbprint, issued.thumbprint_sha256)}
+        tags = {
+            **names_tags(names.digest),
+            **thumbprint_tags(issued.thumbprint, issued.thumbprint_sha256),
+            **public_tags(issued.pem),
+        }
 
         def write(channel: SecretChannel) -> StoredVersion:
             return channel.write(
@@ -119,8 +123,7 @@ class ControllerCertificate:
         # Somebody else may have written at the same moment: what is current in the vault is what everybody uses.
         versions = [written, *self._through(self._versions)]
         latest = newest(each for each in versions if not instead_of or each.secret_url != instead_of.secret_url)
-        current = _own(latest, wanted.name, self._vault) or _incomplete(wanted.name)
-        return replace(current, pem=issued.pem) if current.thumbprint == issued.thumbprint else current
+        return _own(latest, wanted.name, self._vault) or _incomplete(wanted.name)
 
     def require_removable(self) -> None:
         self._channel.require_delete(self._wanted.name)

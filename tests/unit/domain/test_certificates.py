@@ -20,11 +20,13 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.certificates i
     Validity,
     names_tags,
     newest,
+    public_tags,
     reason_to_renew,
     thumbprint_tags,
     utc,
 )
 from ansible_collections.azvm.access.plugins.module_utils._domain.errors import InvalidInput
+from ansible_collections.azvm.access.plugins.module_utils._domain.issuance import IssuedCertificate, issue
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 NAMES = CertificateNames.of(["win1.example.com"], ["10.0.0.4"], fallback="win1")
@@ -251,6 +253,33 @@ def stored(**changed: object) -> StoredVersion:
 def test_tags_bring_back_what_they_were_made_of() -> None:
     assert stored().certificate() == GOOD
     assert stored().tags["made_by"] == "azvm.access"
+
+
+def issued(dns: int) -> IssuedCertificate:
+    names = CertificateNames.of([f"host{number}.example.com" for number in range(dns)], [], fallback="win1")
+    return issue(names, key_size=2048, not_before=GOOD.not_before, not_after=GOOD.not_after)
+
+
+def test_tags_bring_the_public_certificate_back() -> None:
+    made = issued(3)
+    tags = {
+        **names_tags(NAMES.digest),
+        **thumbprint_tags(made.thumbprint, made.thumbprint_sha256),
+        **public_tags(made.pem),
+    }
+    # Key Vault takes 15 tags of 256 characters (about keys, secrets and certificates).
+    assert len(tags) <= 15
+    assert max(map(len, tags.values())) <= 256
+    found = stored(tags=tags).certificate()
+    assert found is not None
+    assert found.pem == made.pem
+    other = stored(tags={**tags, "thumbprint_sha256": GOOD.thumbprint_sha256}).certificate()
+    assert other is not None
+    assert other.pem is None
+
+
+def test_a_certificate_too_long_for_tags_is_not_kept_in_them() -> None:
+    assert public_tags(issued(120).pem) == {}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ VERSION = {"api-version": "2024-07-01"}
 
 
 def test_the_scenarios_that_come_along() -> None:
-    assert {"windows-vm", "fleet", "private-vm"} <= set(scenarios.names())
+    assert {"windows-vm", "fleet", "private-vm", "locked-out"} <= set(scenarios.names())
 
 
 @pytest.mark.parametrize("name", scenarios.names())
