@@ -13,7 +13,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.azvm.access.tests.integration.enable_rdp.conftest import Office
     from ansible_collections.azvm.access.tests.integration.support.controller import Json
 
-PUBLIC = {"enable_rdp_public_ip": True, "enable_rdp_domain_name_label": "private-desk", "enable_rdp_address_type": "public"}
+PUBLIC = {
+    "enable_rdp_public_ip": True,
+    "enable_rdp_domain_name_label": "private-desk",
+    "enable_rdp_address_type": "public",
+}
 HOSTS: dict[str, Json] = {
     "failed": {"enable_rdp_username": "azureuser", "enable_rdp_redirect": {"clipboard": True}},
     "private": PUBLIC,

@@ -77,6 +77,26 @@ def test_the_connection_never_stops_working(job: Job) -> None:
     assert job.connects() == USER
 
 
+def test_a_renewal_that_was_cut_off_goes_on_without_a_gap(job: Job) -> None:
+    job.run().succeeded()
+    old = job.versions()[-1]["tags"]["thumbprint_sha256"]
+    job.azure.forward(days=340)
+    made, moved = (job.azure.fault("hold", method=one.method, path=one.path) for one in (MOMENTS[0], MOMENTS[3]))
+    cut_off = job.begin()
+    assert job.azure.reached(made, unless=lambda: cut_off.ended)
+    cut_off.kill()
+    job.azure.clear_fault(made)
+    assert job.connects() == USER
+
+    run = job.begin()
+    assert job.azure.reached(moved, unless=lambda: run.ended)
+    assert job.presents() != old
+    assert job.connects() == USER
+    job.azure.clear_fault(moved)
+    run.wait().succeeded()
+    assert job.connects() == USER
+
+
 def test_a_listener_that_was_not_moved_shows_in_the_probe(job: Job) -> None:
     job.run().succeeded()
     old = job.versions()[-1]["tags"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 import pytest
 
@@ -17,6 +18,7 @@ from ansible_collections.azvm.access.tests.integration.support.controller import
 from ansible_collections.azvm.access.tests.unit.probe.identities import issue_into
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PICTURES = CLONE / ".cache" / "rdp"
@@ -35,24 +37,40 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(folder=tmp_path / "files", azure=azure)
 
 
-@pytest.mark.parametrize(
-    ("kind", "encoding", "username"),
-    [("plain", "utf-8", "win1\\azureuser"), ("utf-16", "utf-16-le", "win1\\Åsa"), ("signed", "utf-16-le", "win1\\signed")],
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """``username`` decides the encoding; ``name`` is that of the picture."""
+
+    name: str
+    encoding: str
+    username: str
+    signed: bool = False
+
+
+CASES = (
+    Case(name="plain", encoding="utf-8", username="win1\\azureuser"),
+    Case(name="utf-16", encoding="utf-16-le", username="win1\\\u00c5sa"),
+    Case(name="signed", encoding="utf-16-le", username="win1\\signed", signed=True),
 )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_opens_up_to_the_login_screen(
-    kind: str, encoding: str, username: str, desk: Desk, display: str, tmp_path: Path, record_property: t.Any
+    case: Case, desk: Desk, display: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
-    picture = PICTURES / f"{kind}.png"
+    picture = PICTURES / f"{case.name}.png"
     picture.unlink(missing_ok=True)
     identity = issue_into(tmp_path)("127.0.0.1").file
-    signer = {"sign_with": publisher_in(tmp_path).signer} if kind == "signed" else {}
+    given: dict[str, t.Any] = {"username": case.username, "screen": SCREEN}
+    if case.signed:
+        given["sign_with"] = publisher_in(tmp_path).signer
 
     with xrdp("negotiate", certificate=identity, key=identity, folder=tmp_path) as server:
-        written = desk.run(address=server.address, port=server.port, username=username, screen=SCREEN, **signer).thing
+        written = desk.run(address=server.address, port=server.port, **given).thing
         photograph_login(
             desk.folder / "127.0.0.1.rdp", "/cert:ignore", display=display, home=tmp_path, picture=picture
         )
 
-    assert (written["encoding"], bool(written["signed"])) == (encoding, kind == "signed")
+    assert (written["encoding"], bool(written["signed"])) == (case.encoding, case.signed)
     record_property("summary", f"the login screen is in {picture.relative_to(CLONE)}")

@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The warning about the VM's identity, as a real client gives it: there with Windows' own certificate, gone with ours."""
+"""The warning about a VM's identity, as a real client gives it: with Windows' own certificate, and no more with ours."""
 
 from __future__ import annotations
 
@@ -74,9 +74,10 @@ def test_the_role_on_a_vm(display: str, tmp_path: Path) -> None:
     folder = tmp_path / "rdp"
     # FreeRDP looks for names only, not for addresses, in a certificate; the VM's name is in it.
     options = ("/cert:deny,name:win1",)
-    with running("windows-vm", pace=0.002) as server, Controller(
-        folder=tmp_path / "controller", environment=server.env
-    ) as controller:
+    with (
+        running("windows-vm", pace=0.002) as server,
+        Controller(folder=tmp_path / "controller", environment=server.env) as controller,
+    ):
         host = {
             "resource_group": "access-demo",
             "allowed_sources": ["127.0.0.1"],
