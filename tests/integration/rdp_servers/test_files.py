@@ -68,9 +68,7 @@ def test_opens_up_to_the_login_screen(
 
     with xrdp("negotiate", certificate=identity, key=identity, folder=tmp_path) as server:
         written = desk.run(address=server.address, port=server.port, **given).thing
-        photograph_login(
-            desk.folder / "127.0.0.1.rdp", "/cert:ignore", display=display, home=tmp_path, picture=picture
-        )
+        photograph_login(desk.folder / "127.0.0.1.rdp", "/cert:ignore", display=display, home=tmp_path, picture=picture)
 
     assert (written["encoding"], bool(written["signed"])) == (case.encoding, case.signed)
     record_property("summary", f"the login screen is in {picture.relative_to(CLONE)}")
