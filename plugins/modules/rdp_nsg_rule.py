@@ -54,9 +54,9 @@ options:
     description:
       - The name of the rule. One that is there and was not made by this module is taken over; one that this module made
         for another VM is refused while the group guards others.
-      - Without it, C(Port_<port>) where the group guards only this VM, else C(Port_<port>_<vm name>), and C(_Udp) behind
-        the port for O(protocol=Udp). A further network interface and application security groups stand in the name as
-        the VM does. A rule of that name that this module did not make for this VM is refused.
+      - Without it, C(Port_<port>) where the group guards only this VM, else C(Port_<port>_<vm name>), and C(_Udp)
+        behind the port for O(protocol=Udp). A further network interface and application security groups stand in the
+        name as the VM does. A rule of that name that this module did not make for this VM is refused.
       - With O(state=absent), a rule of this name that this module did not make for this VM is refused, never removed.
     type: str
   priority:

@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The warning about a VM's identity, as a real client gives it: with Windows' own certificate, and no more with ours."""
+"""A real client's warning about a VM's identity: given with the certificate that Windows makes, gone with ours."""
 
 from __future__ import annotations
 
