@@ -19,7 +19,7 @@ _OWN_KEYS = frozenset({"etag", "resourceGuid", "time", "timeCreated", "effective
 
 
 def end_state(state: Json) -> Json:
-    """``local-azure state`` with the secret version in use and its thumbprint under fixed names.
+    """``local-azure state`` with the secret version in use, its thumbprint and certificate under fixed names.
 
     Other versions of a secret are left out of ``vaults``: they are :func:`unused_versions`. Wherever else one of them
     turned up, it would show.
@@ -29,8 +29,9 @@ def end_state(state: Json) -> Json:
     text = json.dumps({**state, "vaults": [_without(others, vault) for vault in state["vaults"]]})
     for number, version in enumerate(used):
         text = text.replace(version["version"], f"VERSION-{number}")
-        for tag in ("thumbprint", "thumbprint_sha256"):
-            text = re.sub(re.escape(version["tags"][tag]), f"{tag.upper()}-{number}", text, flags=re.IGNORECASE)
+        for tag, value in version["tags"].items():
+            if tag.startswith(("thumbprint", "certificate_")):
+                text = re.sub(re.escape(value), f"{tag.upper()}-{number}", text, flags=re.IGNORECASE)
     kept = _without_own_keys(json.loads(text))
     assert isinstance(kept, dict)
     return kept
