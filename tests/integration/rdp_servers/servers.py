@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import typing as t
 from dataclasses import dataclass
+from pathlib import Path
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 # Every command of these tests, and the Debian package it comes from.
 PACKAGES = {
@@ -135,7 +137,9 @@ def virtual_display(folder: Path) -> Iterator[str]:
     log = folder / "xvfb.out"
     number = folder / "display"
     reading, writing = os.pipe()
-    with os.fdopen(reading) as display:
+    # One at a time, also among the workers of a test run: a server that ends takes the socket of one that began with it.
+    with os.fdopen(reading) as display, (Path(tempfile.gettempdir()) / "azvm-access-display.lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
         program = path_of("Xvfb")
         assert program is not None
         with log.open("wb") as output:

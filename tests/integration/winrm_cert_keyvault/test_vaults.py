@@ -301,6 +301,7 @@ def test_a_secret_of_others_under_our_name_is_left_alone(bench: Bench) -> None:
 
 def test_a_secret_of_others_is_not_removed_either(bench: Bench) -> None:
     made = bench.run().thing
+    bench.forward(seconds=2)  # versions of one second have no order
     theirs = bench.secrets().set_secret(SECRET, "theirs")
     error = bench.refused(state="absent", remove_certificate=True)
     assert error.code == "SecretOfOthers"
