@@ -137,7 +137,7 @@ def virtual_display(folder: Path) -> Iterator[str]:
     log = folder / "xvfb.out"
     number = folder / "display"
     reading, writing = os.pipe()
-    # One at a time, also among the workers of a test run: a server that ends takes the socket of one that began with it.
+    # One at a time, also among the workers of a test run: a server that ends takes along the socket of its neighbour.
     with os.fdopen(reading) as display, (Path(tempfile.gettempdir()) / "azvm-access-display.lock").open("w") as alone:
         fcntl.flock(alone, fcntl.LOCK_EX)
         program = path_of("Xvfb")
