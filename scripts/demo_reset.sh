@@ -51,6 +51,7 @@ local-azure start --dir "$work/azure" --scenario locked-out
 # shellcheck disable=SC1091  # written by the line above
 . "$work/azure/env.sh"
 # Lost to people. The demo keeps it to show that it is good for nothing afterwards.
+# shellcheck disable=SC2034  # read by its name, as ${!1}
 OLD_PASSWORD=$LOCAL_AZURE_VM_PASSWORD
 unset LOCAL_AZURE_VM_PASSWORD
 
@@ -76,6 +77,7 @@ refused OLD_PASSWORD
 
 say "Both at once, with a password that is made and kept in a key vault: no person and no file has it."
 play "${reset[@]}" -e reset=both -e generate=true -e vault_name=access-passwords
+# shellcheck disable=SC2034  # read by its name, as ${!1}
 VAULT_PASSWORD=$(python - <<'END'
 from azure.identity import ClientSecretCredential
 from azure.keyvault.secrets import SecretClient
