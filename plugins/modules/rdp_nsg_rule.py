@@ -14,6 +14,8 @@ description:
     guards a VM - the one of its network interface and the one of its subnet, since Azure asks both.
   - Only that one rule is written. The other rules of the group are never part of a request, so many tasks may work on
     one group at the same time.
+  - Access may be for a limited time. Azure's rules have no end of their own, so the rule says in its description until
+    when it is meant to last, and O(state=expired_absent) takes it away afterwards.
 author:
   - the azvm.access contributors (@azvm)
 extends_documentation_fragment:
@@ -24,8 +26,11 @@ options:
   state:
     description:
       - V(present) makes the rule what the options say, V(absent) removes it.
+      - V(expired_absent) removes every rule whose time is over (O(expires_after)) from the groups that guard the VM,
+        for whichever VM and port it was made. Run it regularly; nothing else closes the port. Rules without a limit and
+        rules that this collection did not make stay. Of the other options, only O(network_interface) counts.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, expired_absent]
     default: present
   port:
     description:
@@ -66,8 +71,32 @@ options:
     type: int
   description:
     description:
-      - The text of the rule. A mark with the VM's name is added to it, by which later runs know their rule.
+      - The text of the rule. A mark with the VM's name is added to it, by which later runs know their rule, and the end
+        of its time where it has one.
     type: str
+  expires_after:
+    description:
+      - How long the rule is meant to last - a number and V(m), V(h) or V(d), such as V(90m), V(8h) or V(2d), from
+        5 minutes to 366 days. It is counted from the run that makes the rule, by Azure's clock.
+      - A later run keeps the end that is set, and changes nothing; one that asks for less than is left brings it
+        forward. See O(extend) for more time. A rule whose time is over gets a new end when it is asked for again.
+      - Without it, the rule has no end; a rule that had one loses it.
+      - The port stays open until O(state=expired_absent) or O(state=absent) removes the rule.
+    type: str
+  extend:
+    description:
+      - Count O(expires_after) from this run even where the rule has time left.
+      - Each such run changes the rule.
+    type: bool
+    default: false
+  allow_jit_override:
+    description:
+      - Write the rule even where a just-in-time access policy of Defender for Cloud manages O(port) of this VM.
+        Without it the task fails with C(JitPolicyCoversPort), since a rule beside the policy silently defeats it;
+        request access instead.
+      - The policies are read only when a rule is to be written. Where they can't be read, the task warns and goes on.
+    type: bool
+    default: false
   destination:
     description:
       - V(vm) names the VM's private addresses in groups that guard others, too.
@@ -92,7 +121,8 @@ notes:
   - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read), C(Microsoft.Network/networkInterfaces/read),
     C(Microsoft.Network/virtualNetworks/subnets/read), C(Microsoft.Network/networkSecurityGroups/read),
     C(Microsoft.Network/networkSecurityGroups/securityRules/write) and C(.../delete), and
-    C(Microsoft.Network/publicIPAddresses/read)."
+    C(Microsoft.Network/publicIPAddresses/read); and, to notice just-in-time access,
+    C(Microsoft.Security/locations/jitNetworkAccessPolicies/read)."
   - A change acts on new connections only; those that are open stay open.
 seealso:
   - module: azvm.access.access_probe
@@ -115,6 +145,22 @@ EXAMPLES = r"""
       - 203.0.113.7
   delegate_to: localhost
 
+- name: Let the support sign in until tonight
+  azvm.access.rdp_nsg_rule:
+    resource_group: my-group
+    vm_name: win1
+    name: Support
+    sources: 203.0.113.7
+    expires_after: 8h
+  delegate_to: localhost
+
+- name: Remove the rules whose time is over, every quarter of an hour
+  azvm.access.rdp_nsg_rule:
+    resource_group: my-group
+    vm_name: win1
+    state: expired_absent
+  delegate_to: localhost
+
 - name: Close it again
   azvm.access.rdp_nsg_rule:
     resource_group: my-group
@@ -133,15 +179,18 @@ rule:
     port:
       description: The port.
       type: int
+      returned: O(state) is not V(expired_absent)
       sample: 3389
     protocol:
       description: The protocol.
       type: str
+      returned: O(state) is not V(expired_absent)
       sample: Tcp
     sources:
       description: Where the port may be reached from, sorted.
       type: list
       elements: str
+      returned: O(state) is not V(expired_absent)
       sample: [203.0.113.7]
     groups:
       description: One entry for each security group that guards the VM, the subnet's first.
@@ -159,10 +208,10 @@ rule:
           type: list
           elements: str
         changed:
-          description: Whether this group's rule was changed, or would be.
+          description: Whether something was changed in this group, or would be.
           type: bool
         rule:
-          description: The rule; null when there is none, as after O(state=absent).
+          description: The rule; null when there is none, as after O(state=absent), and for O(state=expired_absent).
           type: dict
           contains:
             id:
@@ -189,6 +238,10 @@ rule:
               description: Source prefixes or tags, sorted; tags in lower case.
               type: list
               elements: str
+            source_ports:
+              description: Source ports, V(*) for any.
+              type: list
+              elements: str
             destinations:
               description: Destination prefixes, or ids of application security groups, sorted.
               type: list
@@ -200,6 +253,15 @@ rule:
             description:
               description: The text of the rule with the mark of its VM.
               type: str
+            until:
+              description: When its time is over, in UTC; null for a rule without an end.
+              type: str
+              sample: "2026-11-20T18:30:00Z"
+        expired:
+          description: The rules that were removed, or would be, each as in RV(rule.groups[].rule).
+          type: list
+          elements: dict
+          returned: O(state=expired_absent)
 failure:
   description: Why the task failed.
   type: dict
@@ -228,7 +290,7 @@ from ansible_collections.azvm.access.plugins.module_utils._operations import rdp
 def main() -> None:
     arguments = {
         **VM,
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "state": {"type": "str", "choices": ["present", "absent", "expired_absent"], "default": "present"},
         "port": {"type": "int", "default": 3389},
         "protocol": {"type": "str", "choices": ["Tcp", "Udp", "*"], "default": "Tcp"},
         "sources": {"type": "list", "elements": "str"},
@@ -236,6 +298,9 @@ def main() -> None:
         "name": {"type": "str"},
         "priority": {"type": "int"},
         "description": {"type": "str"},
+        "expires_after": {"type": "str"},
+        "extend": {"type": "bool", "default": False},
+        "allow_jit_override": {"type": "bool", "default": False},
         "destination": {
             "type": "str",
             "choices": ["vm", "any", "application_security_groups"],

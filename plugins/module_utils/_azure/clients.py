@@ -93,8 +93,12 @@ class AzureClients:
         controller clock neither renews too early nor too late.
         """
         here = datetime.now(timezone.utc)
-        there = self._azure_time or here
-        return min(here, there), max(here, there)
+        return min(here, self.azure_time), max(here, self.azure_time)
+
+    @property
+    def azure_time(self) -> datetime:
+        """Azure's clock, by the ``Date`` of its last answer, in UTC; the controller's before the first one."""
+        return self._azure_time or datetime.now(timezone.utc)
 
     @cached_property
     def compute(self) -> ComputeManagementClient:

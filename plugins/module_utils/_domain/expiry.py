@@ -15,6 +15,10 @@ _DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _MARK = re.compile(r"\[until (\d{4}-\d\d-\d\dT\d\d:\d\d)Z\]")
 _FORMAT = "%Y-%m-%dT%H:%M"
 _SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(days=366)
+# Azure's servers don't agree to the second, and ends are whole minutes.
+_SKEW = timedelta(minutes=2)
+
+MARK_LENGTH = 25
 
 
 def checked_duration(text: str) -> timedelta:
@@ -59,9 +63,9 @@ def end_of(duration: timedelta, *, now: datetime, found: datetime | None) -> dat
     """When a rule wanted for ``duration`` ends, in whole minutes.
 
     The end that an earlier run set (``found``) stays while it lies ahead and within ``duration``: a second run changes
-    nothing and extends nothing. One further away is brought forward.
+    nothing and extends nothing. One clearly further away is brought forward.
     """
     latest = (now + duration).replace(second=0, microsecond=0)
     if now + duration > latest:
         latest += timedelta(minutes=1)
-    return found if found is not None and now < found <= latest else latest
+    return found if found is not None and now < found <= latest + _SKEW else latest

@@ -58,12 +58,12 @@ def _meet(one: str, other: str) -> bool:
 
 
 def refusal(cover: JitCover, *, vm_name: str, override: str) -> Conflict:
-    """Why a permanent rule is not made; ``override`` is the option that makes it all the same."""
+    """Why no rule is made beside the policy's; ``override`` is the option that makes it all the same."""
     return Conflict(
         code="JitPolicyCoversPort",
         message=f"Just-in-time access guards port {cover.port.number} of {vm_name}: it opens on request, for"
-        f" {cover.port.longest or 'a limited time'} at most. A permanent rule would silently defeat that.",
+        f" {cover.port.longest or 'a limited time'} at most. A rule made beside it would silently defeat that.",
         hint="Request access instead (Defender for Cloud, or Start-AzJitNetworkAccessPolicy), or set"
-        f" {override}: true to open the port for good.",
+        f" {override}: true to open the port all the same.",
         details={"policy": cover.policy_id},
     )

@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .errors import Conflict, InvalidInput
+from .expiry import MARK_LENGTH, end_of, expired, expiry_mark, expiry_of
 from .rule_owner import EVERY_VM, RuleOwner, owner_key
 from .security_rules import (
     ANY,
@@ -22,6 +23,8 @@ from .security_rules import (
 )
 
 if t.TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from .network import Guard
 
 _DESCRIPTION_LIMIT = 140
@@ -33,6 +36,7 @@ class Opening:
 
     ``owner`` is whom the rule is for, ``vm`` the VM of the task, which may be the same. ``destinations`` are the VM's
     private addresses, ``None`` for any; ``destination_groups`` are ids of application security groups instead.
+    ``until`` is when it ends, ``None`` for never.
     """
 
     vm: RuleOwner
@@ -45,15 +49,17 @@ class Opening:
     name: str | None = None
     priority: int | None = None
     description: str | None = None
+    until: datetime | None = None
 
     @property
     def text(self) -> str:
-        """The rule's description: the user's or ours, ending with the owner's mark."""
-        checked_description(self.description, self.owner)
+        """The rule's description: the user's or ours, ending with the marks of its end and of its owner."""
+        checked_description(self.description, self.owner, limited=self.until is not None)
+        marks = f"{expiry_mark(self.until)} {self.owner.mark}" if self.until else self.owner.mark
         protocol = "any" if self.protocol == ANY else self.protocol.lower()
         words = self.description or f"Allows {protocol}/{self.port} to {self.owner.text}."
-        whole = f"{words} {self.owner.mark}"
-        return whole if len(whole) <= _DESCRIPTION_LIMIT else self.owner.mark
+        whole = f"{words} {marks}"
+        return whole if len(whole) <= _DESCRIPTION_LIMIT else marks
 
     @property
     def default_names(self) -> tuple[str, str]:
@@ -63,14 +69,21 @@ class Opening:
         return plain, f"{plain}_{self.owner.word}" if self.owner.word else plain
 
 
-def checked_description(description: str | None, owner: RuleOwner) -> None:
-    """Raise :class:`InvalidInput` unless ``description`` leaves room for the mark of ``owner``."""
-    room = _DESCRIPTION_LIMIT - len(owner.mark) - 1
+def checked_description(description: str | None, owner: RuleOwner, *, limited: bool = False) -> None:
+    """Raise :class:`InvalidInput` unless ``description`` leaves room for the marks, of which ``limited`` has two."""
+    room = _DESCRIPTION_LIMIT - len(owner.mark) - 1 - (MARK_LENGTH + 1 if limited else 0)
+    if description and expiry_of(description):
+        raise InvalidInput(
+            code="ExpiryInDescription",
+            message="The description names an end in the form that this collection uses for its own limits.",
+            hint="Set expires_after, which writes it.",
+        )
     if description and len(description) > room:
         raise InvalidInput(
             code="DescriptionTooLong",
             message=f"The description has {len(description)} characters, and there is room for {room}:"
-            f" Azure takes {_DESCRIPTION_LIMIT}, and the mark {owner.mark} belongs to it.",
+            f" Azure takes {_DESCRIPTION_LIMIT}, and the mark {owner.mark} belongs to it"
+            f"{', and so does the end' if limited else ''}.",
             hint="Shorten the description.",
         )
 
@@ -92,6 +105,20 @@ class RuleChange:
             self.after.priority,
             self.after.description,
         )
+
+
+def limited(
+    opening: Opening, guards: t.Iterable[Guard], *, duration: timedelta, now: datetime, extend: bool
+) -> Opening:
+    """``opening`` with its end, the same in every group.
+
+    That is ``duration`` from ``now``, unless a rule that an earlier run made still has some of its time:
+    :func:`end_of` keeps that end, except with ``extend``.
+    """
+    rules = [rule for guard in guards if (rule := _own_rule(opening, guard)) and owner_key(rule.description)]
+    ends = [end for rule in rules if (end := expiry_of(rule.description)) and end > now]
+    found = None if extend else min(ends, default=None)
+    return replace(opening, until=end_of(duration, now=now, found=found))
 
 
 def planned_rule(opening: Opening, guard: Guard, *, skip: int = 0) -> RuleChange:
@@ -120,6 +147,11 @@ def planned_removal(opening: Opening, guard: Guard) -> RuleChange:
     if found and owner_key(found.description) not in {opening.owner.key, opening.vm.key}:
         raise _rule_of_others(found, opening, guard)
     return RuleChange(guard=guard, before=found, after=None)
+
+
+def overdue_rules(guard: Guard, now: datetime) -> list[SecurityRule]:
+    """The rules of one group that this collection made, for whichever VM, and whose time is over."""
+    return [rule for rule in guard.group.rules if owner_key(rule.description) and expired(rule.description, now)]
 
 
 def _own_rule(opening: Opening, guard: Guard) -> SecurityRule | None:

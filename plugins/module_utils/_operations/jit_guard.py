@@ -1,14 +1,14 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Before a port is opened for good: does just-in-time access guard it?"""
+"""Before a port is opened: does just-in-time access guard it?"""
 
 from __future__ import annotations
 
 import typing as t
 
 from .._azure import jit
-from .._domain.errors import AccessError, Denied, NotFound
+from .._domain.errors import AccessError, Conflict, Denied, NotFound, Refused
 from .._domain.jit import covering, refusal
 
 if t.TYPE_CHECKING:
@@ -25,14 +25,15 @@ def checked_against_jit(
     override: bool = False,
     option: str = "allow_jit_override",
 ) -> tuple[str, ...]:
-    """Warnings about opening ``port`` of ``vm`` permanently; raises :class:`Conflict` where a policy guards it.
+    """Warnings about opening ``port`` of ``vm`` by a rule; raises :class:`Conflict` where a policy guards it.
 
-    With ``override`` the refusal becomes a warning. A caller who may not read the policies is warned, not stopped:
-    without Defender for Cloud there are none. One read, two where only the group's policies may be read.
+    With ``override`` the refusal becomes a warning. A caller who may not read the policies is warned, not stopped, and
+    so is one whose subscription or cloud has no Microsoft.Security: without Defender for Cloud there are none. One
+    read, two where only the group's policies may be read.
     """
     try:
         cover = covering(jit.policies(azure, vm), vm, port=port, protocol=protocol)
-    except (Denied, NotFound) as error:
+    except (Denied, NotFound, Conflict, Refused) as error:
         return (f"Whether just-in-time access guards port {port} of {vm.name} is not known. {error.message}",)
     if cover is None:
         return ()

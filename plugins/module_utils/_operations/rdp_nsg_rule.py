@@ -11,32 +11,41 @@ from dataclasses import dataclass, replace
 
 from .._azure import compute, network
 from .._domain.errors import Conflict, InvalidInput, NotFound, NotReady
+from .._domain.expiry import checked_duration
 from .._domain.network import chosen_interface
-from .._domain.opening import Opening, RuleChange, checked_description, planned_removal, planned_rule
+from .._domain.opening import Opening, RuleChange, checked_description, limited, planned_removal, planned_rule
 from .._domain.outcome import Document, Outcome
 from .._domain.resource_id import ResourceId, VmTarget
+from .._domain.rule_document import group_document, rule_document
 from .._domain.rule_owner import EVERY_VM, RuleOwner, application_groups_owner, interface_owner, vm_owner
 from .._domain.security_rules import (
     HIGHEST_PRIORITY,
     LOWEST_PRIORITY,
-    SecurityRule,
     checked_rule_name,
     checked_sources,
     network_of,
 )
+from .expired_rules import remove_expired
+from .jit_guard import checked_against_jit
 from .vm_network import guards
 
 if t.TYPE_CHECKING:
+    from datetime import timedelta
+
     from .._domain.network import Guard, NetworkInterface
     from .context import Context
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the module was asked for, checked. ``destination`` is ``vm``, ``any`` or ``application_security_groups``."""
+    """What the module was asked for, checked.
+
+    ``state`` is ``present``, ``absent`` or ``expired_absent``; ``destination`` is ``vm``, ``any`` or
+    ``application_security_groups``. ``expires_after`` is ``None`` for a rule without an end.
+    """
 
     target: VmTarget
-    present: bool
+    state: str
     port: int
     protocol: str
     sources: tuple[str, ...]
@@ -46,11 +55,15 @@ class Options:
     priority: int | None
     description: str | None
     network_interface: str | None
+    expires_after: timedelta | None
+    extend: bool
+    allow_jit_override: bool
 
     @classmethod
     def from_parameters(cls, parameters: t.Mapping[str, t.Any]) -> Options:
         """Raise :class:`InvalidInput` for what Azure could not take."""
         present = parameters["state"] == "present"
+        expires_after = parameters["expires_after"] or None
         port, priority, name = parameters["port"], parameters["priority"], parameters["name"] or None
         if not 1 <= port <= 65535:
             raise InvalidInput(code="InvalidPort", message=f"{port} is not a port: ports go from 1 to 65535.")
@@ -68,9 +81,15 @@ class Options:
                 message="application_security_groups and destination: application_security_groups go together.",
                 hint="Set both or neither.",
             )
+        if present and parameters["extend"] and not expires_after:
+            raise InvalidInput(
+                code="NothingToExtend",
+                message="extend: true needs expires_after: a rule without it has no end.",
+                hint="Set expires_after, such as 8h.",
+            )
         options = cls(
             target=VmTarget.from_options(parameters),
-            present=present,
+            state=parameters["state"],
             port=port,
             protocol=parameters["protocol"],
             sources=checked_sources(parameters["sources"] or [], allow_any=parameters["allow_any_source"])
@@ -82,9 +101,16 @@ class Options:
             priority=priority,
             description=parameters["description"] or None,
             network_interface=parameters["network_interface"] or None,
+            expires_after=checked_duration(expires_after) if expires_after else None,
+            extend=parameters["extend"],
+            allow_jit_override=parameters["allow_jit_override"],
         )
-        checked_description(options.description, options.owner)
+        checked_description(options.description, options.owner, limited=options.expires_after is not None)
         return options
+
+    @property
+    def present(self) -> bool:
+        return self.state == "present"
 
     @property
     def owner(self) -> RuleOwner:
@@ -105,13 +131,23 @@ def run(options: Options, context: Context) -> Outcome:
     wanted = chosen_interface(vm.network_interfaces, options.network_interface, vm=str(options.target))
     nic = network.network_interface(context.azure, wanted)
     found = guards(context.azure, nic)
+    if options.state == "expired_absent":
+        return remove_expired(found, context)
     warnings = () if found else _unguarded(options, nic, context)
     owner = vm_owner(vm.id.resource_group, vm.name)
     if main != wanted:
         owner = interface_owner(vm.id.resource_group, vm.name, nic.id.name)
     opening = _opening(options, nic, owner)
+    if options.expires_after:
+        opening = limited(
+            opening, found, duration=options.expires_after, now=context.azure.azure_time, extend=options.extend
+        )
     # All groups are planned before the first is written: what one of them refuses leaves nothing half-made.
     changes = [_planned(opening, guard, options) for guard in found]
+    if options.present and any(change.needed for change in changes):
+        warnings += checked_against_jit(
+            context.azure, vm.id, port=options.port, protocol=options.protocol, override=options.allow_jit_override
+        )
     if not context.check_mode:
         changes = [_applied(opening, change, options, context) for change in changes]
     return Outcome(
@@ -220,11 +256,8 @@ def _thing(options: Options, changes: list[RuleChange]) -> Document:
         "sources": sorted(options.sources),
         "groups": [
             {
-                "id": str(change.guard.group.id),
-                "name": change.guard.group.id.name,
-                "levels": list(change.guard.levels),
-                "changed": change.needed,
-                "rule": _document(change.guard, change.after),
+                **group_document(change.guard, changed=change.needed),
+                "rule": rule_document(change.guard, change.after),
             }
             for change in changes
         ],
@@ -238,23 +271,5 @@ def _state(changes: list[RuleChange], side: t.Literal["before", "after"]) -> Doc
     rules: Document = {}
     for change, group in zip(changes, ids, strict=True):
         rule = change.before if side == "before" or not change.needed else change.after
-        rules[group.name if unique else str(group)] = _document(change.guard, rule)
+        rules[group.name if unique else str(group)] = rule_document(change.guard, rule)
     return rules if any(rules.values()) else None
-
-
-def _document(guard: Guard, rule: SecurityRule | None) -> Document | None:
-    if rule is None:
-        return None
-    return {
-        "id": str(guard.group.id.child("securityRules", rule.name)),
-        "name": rule.name,
-        "priority": rule.priority,
-        "access": rule.access,
-        "direction": rule.direction,
-        "protocol": rule.protocol,
-        "sources": sorted(rule.sources | rule.source_groups),
-        "source_ports": sorted(map(str, rule.source_ports)),
-        "destinations": sorted(rule.destinations | rule.destination_groups),
-        "ports": sorted(map(str, rule.ports)),
-        "description": rule.description,
-    }

@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
+from ansible_collections.azvm.access.plugins.module_utils._azure.credentials import sign_in
+from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
+from ansible_collections.azvm.access.plugins.module_utils._operations import rdp_nsg_rule
+from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
+from ansible_collections.azvm.access.tests.integration.rdp_nsg_rule.conftest import parameters
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
 from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Finished, Json
 from local_azure.testing import running
@@ -36,25 +42,24 @@ def controller(azure: Azure, tmp_path: Path) -> Iterator[Controller]:
         yield made
 
 
-def play(
-    controller: Controller,
-    *tasks: Json,
-    flags: tuple[str, ...] = (),
-    hosts: int = 1,
-    defaults: Json | None = None,
-) -> Finished:
-    """A play with one task for each of these options, for one host or for several at the same moment."""
+def play(controller: Controller, *tasks: Json, flags: tuple[str, ...] = (), hosts: int = 1) -> Finished:
+    """A play with one task for each of these options, for one host or for several at the same moment.
+
+    ``task`` among the options are keywords of the task itself.
+    """
     common = {"resource_group": GROUP, "sources": ["203.0.113.7"], "poll_interval": 0.1}
+    made: list[Json] = []
+    for number, task in enumerate(tasks):
+        options = {**common, **task}
+        keywords = options.pop("task", {})
+        name = f"task {number}"
+        made.append({"name": name, "azvm.access.rdp_nsg_rule": options, "ignore_errors": True, **keywords})
     content = {
         "hosts": "all",
         "gather_facts": False,
         "connection": "local",
         "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
-        "module_defaults": {"group/azvm.access.azure": defaults or {}},
-        "tasks": [
-            {"name": f"task {number}", "azvm.access.rdp_nsg_rule": {**common, **task}, "ignore_errors": True}
-            for number, task in enumerate(tasks)
-        ],
+        "tasks": made,
     }
     playbook = controller.runs / "play.yml"
     playbook.write_text(yaml.safe_dump([content]), encoding="utf-8")
@@ -68,12 +73,14 @@ def rules(azure: Azure) -> dict[str, t.Any]:
 
 
 def test_ten_runs_on_one_group_at_once_leave_ten_rules(
-    azure: Azure, controller: Controller, record_property: t.Callable[[str, str], None]
+    azure: Azure,
+    controller: Controller,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: t.Callable[[str, str], None],
 ) -> None:
     before = rules(azure)
-    every = {"vm_name": "{{ inventory_hostname }}"}
-    first = play(controller, every, hosts=COUNT)
-    assert (len(first.changed()), first.failures()) == (COUNT, [])
+    finished = play(controller, {"vm_name": "{{ inventory_hostname }}"}, hosts=COUNT)
+    assert (finished.changed(), finished.failures()) == (["task 0"] * COUNT, [])
     after = rules(azure)
     assert set(after) == {"AllowHttps"} | {f"Port_3389_win{number}" for number in range(1, COUNT + 1)}
     assert after["AllowHttps"] == before["AllowHttps"]
@@ -84,10 +91,18 @@ def test_ten_runs_on_one_group_at_once_leave_ten_rules(
     # A writer that met another one chooses anew; all of them together don't meet again and again.
     assert len(writes) <= 4 * COUNT
 
+    # Nothing is to be met any more, so the second run needs no processes of its own.
+    for name, value in azure.server.env.items():
+        monkeypatch.setenv(name, value)
     azure.mark()
-    second = play(controller, every, hosts=COUNT)
-    assert (second.changed(), second.failures(), azure.writes()) == ([], [], [])
-    record_property("summary", f"{COUNT} VMs at once, second run: {len(azure.journal())} requests, no write")
+    clients = AzureClients(sign_in({}, environment=azure.server.env), subscription=None, poll_interval=0.1, timeout=60)
+    with clients.compute, clients.network:
+        for number in range(1, COUNT + 1):
+            options = rdp_nsg_rule.Options.from_parameters(parameters(f"win{number}", resource_group=GROUP))
+            context = Context(azure=clients, deadline=Deadline(60), check_mode=False)
+            assert not rdp_nsg_rule.run(options, context).changed
+    assert azure.writes() == []
+    record_property("summary", f"{COUNT} VMs, second run by one client: {len(azure.journal())} requests, no write")
     assert rules(azure) == after
 
 
@@ -100,35 +115,40 @@ def test_two_runs_for_one_vm_at_once_leave_one_rule(azure: Azure, controller: Co
 
 
 def test_what_a_person_sees(azure: Azure, controller: Controller) -> None:
-    predicted = play(controller, {"vm_name": "win1"}, flags=("--check", "--diff"))
-    assert azure.writes() == []
-    real = play(
-        controller, {"vm_name": "win1"}, {"vm_name": "WIN1"}, {"vm_name": "win1", "state": "absent"}, flags=("--diff",)
+    finished = play(
+        controller,
+        {"vm_name": "win1", "task": {"check_mode": True}},
+        {"vm_name": "win1"},
+        {"vm_name": "WIN1"},
+        {"vm_name": "win1", "state": "absent"},
+        flags=("--diff",),
     )
-    assert predicted.of("task 0")["rule"] == real.of("task 0")["rule"]
-    assert predicted.of("task 0")["diff"] == real.of("task 0")["diff"]
-    assert real.changed() == ["task 0", "task 2"]
-    rule = real.of("task 0")["rule"]["groups"][0]["rule"]
+    predicted, real, _again, absent = (finished.of(f"task {number}") for number in range(4))
+    assert [write.partition(" ")[0] for write in azure.writes()] == ["PUT", "DELETE"]
+    assert (predicted["rule"], predicted["diff"]) == (real["rule"], real["diff"])
+    assert finished.changed() == ["task 0", "task 1", "task 3"]
+    rule = real["rule"]["groups"][0]["rule"]
     assert rule["id"].endswith("/networkSecurityGroups/fleet-nsg/securityRules/Port_3389_win1")
     assert (rule["sources"], rule["ports"], rule["access"]) == (["203.0.113.7"], ["3389"], "Allow")
-    assert real.of("task 0")["diff"]["before"] == {}
-    assert real.of("task 2")["diff"] == {"before": real.of("task 0")["diff"]["after"], "after": {}}
-    assert real.of("task 2")["rule"]["groups"][0]["rule"] is None
-    assert any(line.startswith("+") and "Port_3389_win1" in line for line in real.output.splitlines())
+    assert real["diff"]["before"] == {}
+    assert absent["diff"] == {"before": real["diff"]["after"], "after": {}}
+    assert absent["rule"]["groups"][0]["rule"] is None
+    assert any(line.startswith("+") and "Port_3389_win1" in line for line in finished.output.splitlines())
 
 
 def test_defaults_for_the_group_of_all_modules(azure: Azure, controller: Controller) -> None:
     env = azure.server.env
     controller.environment = {name: value for name, value in env.items() if not name.startswith("AZURE_")}
-    without = play(controller, {"vm_name": "win1"})
-    assert without.failures()[0].result["failure"]["code"] == "CredentialsNotFound"
     defaults = {
         "subscription_id": env["AZURE_SUBSCRIPTION_ID"],
         "tenant": env["AZURE_TENANT"],
         "client_id": env["AZURE_CLIENT_ID"],
         "secret": env["AZURE_SECRET"],
     }
-    assert play(controller, {"vm_name": "win1"}, defaults=defaults).changed() == ["task 0"]
+    every = {"module_defaults": {"group/azvm.access.azure": defaults}}
+    finished = play(controller, {"vm_name": "win1"}, {"vm_name": "win1", "task": every})
+    assert [one.result["failure"]["code"] for one in finished.failures()] == ["CredentialsNotFound"]
+    assert finished.changed() == ["task 1"]
 
 
 def test_no_secret_is_shown_however_loud(azure: Azure, controller: Controller) -> None:

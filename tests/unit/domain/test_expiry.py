@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.errors import InvalidInput
 from ansible_collections.azvm.access.plugins.module_utils._domain.expiry import (
+    MARK_LENGTH,
     checked_duration,
     end_of,
     expired,
@@ -41,6 +42,7 @@ def test_the_mark_is_found_in_the_middle_of_a_description() -> None:
     until = NOW + timedelta(hours=2)
     description = f"For the audit. {expiry_mark(until)} [azvm.access rg/win1]"
     assert expiry_mark(until) == "[until 2026-11-20T20:30Z]"
+    assert len(expiry_mark(until)) == MARK_LENGTH
     assert expiry_of(description) == until.replace(second=0)
     assert not expired(description, NOW)
     assert expired(description, until)
@@ -70,3 +72,9 @@ def test_a_later_run_never_extends(now: datetime, minutes: int, later: int) -> N
 
 def test_an_end_too_far_away_comes_nearer() -> None:
     assert end_of(timedelta(hours=1), now=NOW, found=NOW + timedelta(days=3)) < NOW + timedelta(hours=2)
+
+
+def test_servers_that_disagree_by_seconds_change_nothing() -> None:
+    duration = timedelta(hours=1)
+    first = end_of(duration, now=NOW, found=None)
+    assert end_of(duration, now=NOW - timedelta(seconds=50), found=first) == first

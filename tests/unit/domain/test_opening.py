@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.errors import AccessError, Conflict, InvalidInput
+from ansible_collections.azvm.access.plugins.module_utils._domain.expiry import expiry_of
 from ansible_collections.azvm.access.plugins.module_utils._domain.network import Guard, SecurityGroup
 from ansible_collections.azvm.access.plugins.module_utils._domain.opening import (
     Opening,
     RuleChange,
     checked_description,
+    limited,
+    overdue_rules,
     planned_removal,
     planned_rule,
 )
@@ -32,6 +36,7 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.rule_owner imp
 from ansible_collections.azvm.access.plugins.module_utils._domain.security_rules import PortRange, SecurityRule
 
 NETWORK = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network"
+NOW = datetime(2026, 11, 20, 18, 30, 15, tzinfo=timezone.utc)
 WIN1, WIN2 = vm_owner("rg", "win1"), vm_owner("rg", "win2")
 
 
@@ -275,6 +280,62 @@ def test_long_names_leave_the_mark_alone() -> None:
     assert len(rule.description) <= 140
     assert owner_key(rule.description) == owner.key
     assert len(rule.name) <= 80
+
+
+# Limited time
+
+
+def timed(wanted: Opening, *guards: Guard, hours: int = 8, later: int = 0, extend: bool = False) -> Opening:
+    """The opening as a run sees it that asks for ``hours``, ``later`` hours after the first one."""
+    return limited(wanted, guards, duration=timedelta(hours=hours), now=NOW + timedelta(hours=later), extend=extend)
+
+
+def test_the_end_stands_between_the_words_and_the_owner() -> None:
+    rule = made(timed(opening(description="For the audit."), guard()), guard())
+    assert rule.description == "For the audit. [until 2026-11-21T02:31Z] [azvm.access rg/win1]"
+    assert owner_key(rule.description) == WIN1.key
+
+
+def test_a_later_run_keeps_the_end_in_every_group() -> None:
+    old = guard(made(timed(opening(), guard()), guard()))
+    until = expiry_of(old.group.rules[0].description)
+    for again in (timed(opening(), old, later=5), timed(opening(), guard(), old, later=5, hours=48)):
+        assert again.until == until
+        assert not planned_rule(again, old).needed
+    assert timed(opening(), old, later=5, extend=True).until == NOW.replace(second=0) + timedelta(hours=13, minutes=1)
+    assert planned_rule(timed(opening(), old, later=9), old).needed
+    assert planned_rule(opening(), old).needed
+
+
+def test_an_end_that_somebody_else_wrote_is_not_kept() -> None:
+    by_hand = guard(theirs("rdp", description="[until 2026-11-20T19:00Z]"))
+    assert timed(opening(name="rdp"), by_hand).until == timed(opening(), guard()).until
+
+
+def test_only_rules_with_our_mark_and_an_end_that_is_past_are_overdue() -> None:
+    mine = made(timed(opening(), guard()), guard())
+    other = made(timed(opening(vm=WIN2, owner=WIN2), guard(), hours=9), guard())
+    for_good = made(opening(port=5986), guard())
+    by_hand = theirs("rdp", description="[until 2020-01-01T00:00Z]")
+    where = guard(mine, other, for_good, by_hand)
+    assert overdue_rules(where, NOW) == []
+    assert overdue_rules(where, NOW + timedelta(hours=8, minutes=1)) == [mine]
+    assert overdue_rules(where, NOW + timedelta(days=400)) == [mine, other]
+
+
+def test_a_limited_rule_has_less_room_for_words_and_the_end_is_ours_to_write() -> None:
+    room = 140 - len(WIN1.mark) - 1 - 26
+    assert len(made(timed(opening(description="x" * room), guard()), guard()).description) == 140
+    with pytest.raises(InvalidInput, match=f"room for {room}"):
+        checked_description("x" * (room + 1), WIN1, limited=True)
+    with pytest.raises(InvalidInput) as caught:
+        checked_description("Open [until 2026-11-20T18:30Z]", WIN1)
+    assert caught.value.code == "ExpiryInDescription"
+    long = vm_owner("g" * 90, "v" * 64)
+    rule = made(timed(opening(vm=long, owner=long), guard()), guard())
+    assert expiry_of(rule.description) is not None
+    assert owner_key(rule.description) == long.key
+    assert len(rule.description) <= 140
 
 
 # Whatever stands in the group
