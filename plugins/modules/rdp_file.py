@@ -320,7 +320,7 @@ rdp_file:
     path:
       description: Where it is.
       type: str
-      sample: /home/jane/Desktop/win1.rdp
+      sample: desktops/win1.rdp
     address:
       description: The host name or IP address to connect to, also when another file was kept.
       type: str

@@ -58,5 +58,6 @@ def unless_busy(attempt: t.Callable[[], T], *, deadline: Deadline, waiting_for: 
         except Busy as busy:
             seen = busy
             # Jitter keeps ten runs that met on one group from meeting again; it needs no cryptographic quality.
-            deadline.pause(pause * random.uniform(0.5, 1.0), waiting_for=waiting_for, last_seen=busy.message)  # noqa: S311
+            jittered = pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret hangs on it
+            deadline.pause(jittered, waiting_for=waiting_for, last_seen=busy.message)
             pause = min(pause * 1.6, 15.0)

@@ -217,7 +217,8 @@ def _applied(opening: Opening, change: RuleChange, options: Options, context: Co
             context.deadline.pause(0.2, waiting_for=waiting_for, last_seen=error.message)
             guard = replace(change.guard, group=network.security_group(context.azure, group))
             # Ten runs that met on one number would meet on the next one, too. Any number will do: no cryptography.
-            change = _planned(opening, guard, options, skip=random.randrange(spread))  # noqa: S311
+            skip = random.randrange(spread)  # noqa: S311 - no secret hangs on it
+            change = _planned(opening, guard, options, skip=skip)
             spread *= 4
         else:
             return change
