@@ -45,7 +45,7 @@ options:
     type: str
   timeout:
     description:
-      - Seconds the whole task may take. When they are over, it fails and says what was last seen.
+      - Seconds the whole task may take, up to a year. When they are over, it fails and says what was last seen.
         Running the task again continues where it stopped.
     type: int
     default: 1200

@@ -22,3 +22,12 @@ options:
       - The resource id of the VM; it names the subscription, too.
     type: str
 """
+
+    # For modules that look at one of its network interfaces.
+    INTERFACE = r"""
+options:
+  network_interface:
+    description:
+      - Name or id of the VM's network interface, when it is not the primary one.
+    type: str
+"""

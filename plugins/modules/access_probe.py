@@ -27,6 +27,7 @@ author:
 extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
+  - azvm.access.vm.interface
   - azvm.access.attributes.info
 options:
   protocol:
@@ -45,16 +46,14 @@ options:
     description:
       - Which address of the VM to probe. V(auto) is the public address, or the private one where there is none.
       - V(fqdn) is the DNS name of the public address.
+      - Where the VM has no public address of its own, and an inbound NAT rule of a load balancer leads to O(port), it
+        is probed through that, at the address and the port of the load balancer.
     type: str
     choices: [auto, public, private, fqdn]
     default: auto
-  network_interface:
-    description:
-      - Name or id of the VM's network interface, when it is not the primary one.
-    type: str
   port:
     description:
-      - The port to probe, 1 to 65535. Without it, 5986 for V(winrm) and 3389 for V(rdp).
+      - The port of the VM to probe, 1 to 65535. Without it, 5986 for V(winrm) and 3389 for V(rdp).
     type: int
   expected_thumbprint:
     description:
@@ -73,7 +72,7 @@ options:
   connect_timeout:
     description:
       - Seconds to wait for one thing, such as a TCP connection or the answer to one request; and for all answers
-        together that tell which protocols an RDP service takes besides the one it prefers.
+        together that tell which protocols an RDP service takes besides the one it prefers. Never more than O(timeout).
     type: float
     default: 5.0
   wait:
@@ -94,7 +93,9 @@ requirements:
 notes:
   - "Azure actions needed without O(address): C(Microsoft.Compute/virtualMachines/read),
     C(Microsoft.Compute/virtualMachines/instanceView/read), C(Microsoft.Network/networkInterfaces/read) and
-    C(Microsoft.Network/publicIPAddresses/read)."
+    C(Microsoft.Network/publicIPAddresses/read); for a VM without a public address behind a load balancer, also
+    C(Microsoft.Network/loadBalancers/read) and, for a NAT rule with a range of ports,
+    C(Microsoft.Network/loadBalancers/backendAddressPools/queryInboundNatRulePortMapping/action)."
   - What only shows after the sign-in can't be seen from outside - missing licences, a missing right to sign in, wrong
     credentials.
 seealso:
@@ -215,9 +216,12 @@ probe:
       type: str
       sample: 192.0.2.10
     port:
-      description: The port that was probed.
+      description: The port that was connected to - the VM's, or that of RV(probe.nat_rule).
       type: int
       sample: 5986
+    nat_rule:
+      description: The id of the load balancer's inbound NAT rule that leads to the VM; null without one.
+      type: str
     server_name:
       description: The name or address that the certificate has to carry; null when there is no address.
       type: str
@@ -424,7 +428,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import VM
+from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import INTERFACE, VM
 from ansible_collections.azvm.access.plugins.module_utils._ansible.runner import run
 from ansible_collections.azvm.access.plugins.module_utils._operations import access_probe
 
@@ -432,10 +436,10 @@ from ansible_collections.azvm.access.plugins.module_utils._operations import acc
 def main() -> None:
     arguments = {
         **VM,
+        **INTERFACE,
         "protocol": {"type": "str", "choices": ["winrm", "rdp"], "default": "winrm"},
         "address": {"type": "str"},
         "address_type": {"type": "str", "choices": ["auto", "public", "private", "fqdn"], "default": "auto"},
-        "network_interface": {"type": "str"},
         "port": {"type": "int"},
         "expected_thumbprint": {"type": "str"},
         "server_name": {"type": "str"},

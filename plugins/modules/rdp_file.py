@@ -26,6 +26,7 @@ author:
 extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
+  - azvm.access.vm.interface
   - azvm.access.attributes
 options:
   dest:
@@ -51,10 +52,6 @@ options:
     type: str
     choices: [auto, public, private, fqdn]
     default: auto
-  network_interface:
-    description:
-      - Name or id of the VM's network interface, when it is not the primary one.
-    type: str
   port:
     description:
       - The port that Remote Desktop listens on in the VM, 1 to 65535. Without it, 3389.

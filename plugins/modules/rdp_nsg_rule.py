@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
+  - azvm.access.vm.interface
   - azvm.access.attributes
 options:
   state:
@@ -110,10 +111,6 @@ options:
       - Resource ids of application security groups the network interface belongs to.
     type: list
     elements: str
-  network_interface:
-    description:
-      - Name or id of the VM's network interface, when it is not the primary one.
-    type: str
 requirements:
   - azure-mgmt-compute >= 34
   - azure-mgmt-network >= 28
@@ -282,7 +279,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import VM, VM_RULES
+from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import INTERFACE, VM, VM_RULES
 from ansible_collections.azvm.access.plugins.module_utils._ansible.runner import run
 from ansible_collections.azvm.access.plugins.module_utils._operations import rdp_nsg_rule
 
@@ -290,6 +287,7 @@ from ansible_collections.azvm.access.plugins.module_utils._operations import rdp
 def main() -> None:
     arguments = {
         **VM,
+        **INTERFACE,
         "state": {"type": "str", "choices": ["present", "absent", "expired_absent"], "default": "present"},
         "port": {"type": "int", "default": 3389},
         "protocol": {"type": "str", "choices": ["Tcp", "Udp", "*"], "default": "Tcp"},
@@ -307,7 +305,6 @@ def main() -> None:
             "default": "vm",
         },
         "application_security_groups": {"type": "list", "elements": "str"},
-        "network_interface": {"type": "str"},
     }
     run(
         arguments,

@@ -126,6 +126,8 @@ notes:
     billion passwords fits, so a good password stays unknown, but one that is easily guessed can be confirmed."
   - A portal or Azure CLI reset replaces the marker, so the next run sets the password again.
   - The password reaches Azure in the extension's protected settings only, which Azure encrypts and never returns.
+  - On its way to this module, O(password) is for a moment in a file of Ansible's that only its user can read. The
+    variable C(ansible_pipelining=true) spares that.
   - VMAccess does not work on domain controllers. What else can go wrong is in RV(failure.details) as C(cause), with the
     next step in RV(failure.hint).
   - After a password reset, run the extension AADLoginForWindows again if people sign in with Entra accounts.

@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
+  - azvm.access.vm.interface
   - azvm.access.attributes
 options:
   state:
@@ -41,10 +42,6 @@ options:
       - The first part of a DNS name for the address, unique in its region, such as V(win1-access) for
         C(win1-access.westeurope.cloudapp.azure.com).
       - Without it, a label that is there stays. A label of an address that this module did not make is never changed.
-    type: str
-  network_interface:
-    description:
-      - Name or id of the VM's network interface, when it is not the primary one.
     type: str
   ip_configuration:
     description:
@@ -155,7 +152,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import VM, VM_RULES
+from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import INTERFACE, VM, VM_RULES
 from ansible_collections.azvm.access.plugins.module_utils._ansible.runner import run
 from ansible_collections.azvm.access.plugins.module_utils._operations import vm_public_ip
 
@@ -164,10 +161,10 @@ def main() -> None:
     run(
         {
             **VM,
+            **INTERFACE,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "name": {"type": "str"},
             "domain_name_label": {"type": "str"},
-            "network_interface": {"type": "str"},
             "ip_configuration": {"type": "str"},
         },
         options=vm_public_ip.Options.from_parameters,

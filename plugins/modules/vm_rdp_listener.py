@@ -26,14 +26,9 @@ author:
 extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
+  - azvm.access.vm.interface
+  - azvm.access.listener
   - azvm.access.attributes
-attributes:
-  check_mode:
-    details:
-      - With O(verify=auto), check mode looks from outside only. If Remote Desktop does not answer as wanted, it reports
-        that it would set it up, even where a look inside would find little or nothing to change.
-      - With O(verify=guest), check mode runs the script that reads, for which a managed Run Command is made and
-        removed. Nothing is changed in the VM.
 options:
   state:
     description:
@@ -88,30 +83,12 @@ options:
     type: str
     choices: [auto, guest]
     default: auto
-  address:
-    description:
-      - Where O(verify=auto) connects to. Without it, the VM's public address, or its private one if it has no other.
-    type: str
-  network_interface:
-    description:
-      - Name or id of the network interface whose address is used, when it is not the primary one.
-    type: str
-requirements:
-  - azure-mgmt-compute >= 37
-  - azure-mgmt-network >= 30
-  - cryptography >= 43
 notes:
-  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read),
-    C(Microsoft.Compute/virtualMachines/instanceView/read),
-    C(Microsoft.Compute/virtualMachines/runCommands/read), C(.../write) and C(.../delete); for O(verify=auto) without
-    O(address), also C(Microsoft.Network/networkInterfaces/read) and C(Microsoft.Network/publicIPAddresses/read)."
-  - The VM must be running and its agent ready. An agent that has just started is waited for. Inside, Windows PowerShell
-    5.1 and .NET Framework 4.6 or later are needed, which Windows Server 2016 has.
+  - Inside, Windows PowerShell 5.1 and .NET Framework 4.6 or later are needed, which Windows Server 2016 has.
   - The security groups of the VM are the business of M(azvm.access.rdp_nsg_rule), also after a change of O(port).
   - New connections use a newly bound certificate. O(state=absent) restarts C(TermService) if it takes a certificate
     back, because its key may no longer be readable then; this B(ends all sessions).
   - When C(TermService) does not start with the new port, the former one is put back.
-  - What was changed is noted in the VM's registry, in C(HKLM:\SOFTWARE\azvm.access), until O(state=absent).
   - The scripts have been rehearsed on a model of Windows only.
 seealso:
   - module: azvm.access.winrm_cert_keyvault
@@ -255,7 +232,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import VM, VM_RULES
+from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import INTERFACE, VM, VM_RULES
 from ansible_collections.azvm.access.plugins.module_utils._ansible.runner import run
 from ansible_collections.azvm.access.plugins.module_utils._operations import vm_rdp_listener
 
@@ -264,6 +241,7 @@ def main() -> None:
     run(
         {
             **VM,
+            **INTERFACE,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "certificate_thumbprint": {"type": "str"},
             "network_level_authentication": {"type": "bool"},
@@ -272,7 +250,6 @@ def main() -> None:
             "remote_addresses": {"type": "list", "elements": "str", "default": ["Any"]},
             "verify": {"type": "str", "choices": ["auto", "guest"], "default": "auto"},
             "address": {"type": "str"},
-            "network_interface": {"type": "str"},
         },
         options=vm_rdp_listener.Options.from_parameters,
         operation=vm_rdp_listener.run,

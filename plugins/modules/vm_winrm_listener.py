@@ -26,16 +26,9 @@ author:
 extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
+  - azvm.access.vm.interface
+  - azvm.access.listener
   - azvm.access.attributes
-attributes:
-  check_mode:
-    details:
-      - With O(verify=auto), check mode looks from outside only. If the listener does not answer as wanted, it
-        reports that
-        it would make it, even where a look inside would find little or nothing to change.
-      - With O(verify=guest), check mode runs the script that reads, for which a managed Run Command is made and
-        removed.
-        Nothing is changed in the VM.
 options:
   state:
     description:
@@ -79,29 +72,11 @@ options:
     type: str
     choices: [auto, guest]
     default: auto
-  address:
-    description:
-      - Where O(verify=auto) connects to. Without it, the VM's public address, or its private one if it has no other.
-    type: str
-  network_interface:
-    description:
-      - Name or id of the network interface whose address is used, when it is not the primary one.
-    type: str
-requirements:
-  - azure-mgmt-compute >= 37
-  - azure-mgmt-network >= 30
-  - cryptography >= 43
 notes:
-  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read),
-    C(Microsoft.Compute/virtualMachines/instanceView/read),
-    C(Microsoft.Compute/virtualMachines/runCommands/read), C(.../write) and C(.../delete); for O(verify=auto) without
-    O(address), also C(Microsoft.Network/networkInterfaces/read) and C(Microsoft.Network/publicIPAddresses/read)."
-  - The VM must be running and its agent ready. An agent that has just started is waited for.
   - An HTTPS listener on all addresses that somebody else made is replaced if it differs - Windows has room for one
     only.
     It is not put back by O(state=absent).
   - When Windows refuses the new listener, the one that was there is put back.
-  - What was changed is noted in the VM's registry, in C(HKLM:\SOFTWARE\azvm.access), until O(state=absent).
   - Where the session configuration is missing, C(Enable-PSRemoting) makes it, which also makes the default HTTP
     listener
     on port 5985. The security groups of the VM decide whether anybody reaches that.
@@ -267,7 +242,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import VM, VM_RULES
+from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import INTERFACE, VM, VM_RULES
 from ansible_collections.azvm.access.plugins.module_utils._ansible.runner import run
 from ansible_collections.azvm.access.plugins.module_utils._operations import vm_winrm_listener
 
@@ -276,6 +251,7 @@ def main() -> None:
     run(
         {
             **VM,
+            **INTERFACE,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "certificate_thumbprint": {"type": "str"},
             "port": {"type": "int", "default": 5986},
@@ -283,7 +259,6 @@ def main() -> None:
             "remote_addresses": {"type": "list", "elements": "str", "default": ["Any"]},
             "verify": {"type": "str", "choices": ["auto", "guest"], "default": "auto"},
             "address": {"type": "str"},
-            "network_interface": {"type": "str"},
         },
         options=vm_winrm_listener.Options.from_parameters,
         operation=vm_winrm_listener.run,

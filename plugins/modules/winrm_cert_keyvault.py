@@ -23,6 +23,7 @@ author:
 extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
+  - azvm.access.vm.interface
   - azvm.access.attributes
 options:
   state:
@@ -106,8 +107,8 @@ options:
     elements: str
   include_vm_names:
     description:
-      - Add what Azure knows of the VM - the DNS name and address of its public address, its private address and its
-        computer name.
+      - Add what Azure knows of the VM - DNS name and address of its public address or, where it has none, of a load
+        balancer whose inbound NAT rule leads to it; its private address; its computer name.
     type: bool
     default: true
   validity_days:
@@ -143,10 +144,6 @@ options:
     type: str
     choices: [keep, remove]
     default: keep
-  network_interface:
-    description:
-      - Name or id of the network interface whose addresses are added, when it is not the primary one.
-    type: str
   remove_certificate:
     description:
       - With O(state=absent), delete the certificate in the vault as well. It can be recovered as long as the vault
@@ -163,10 +160,11 @@ requirements:
 notes:
   - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read) and C(.../write),
     C(Microsoft.KeyVault/vaults/read), C(.../write) and C(.../deploy/action),
-    C(Microsoft.Network/networkInterfaces/read), C(Microsoft.Network/publicIPAddresses/read); and either the role
-    Key Vault Secrets Officer on the vault or C(Microsoft.KeyVault/vaults/secrets/read) and C(.../write). Contributor on
-    the resource group is enough. With C(Microsoft.KeyVault/locations/deletedVaults/read) on the subscription, what is
-    said about a deleted vault is more precise."
+    C(Microsoft.Network/networkInterfaces/read), C(Microsoft.Network/publicIPAddresses/read), and
+    C(Microsoft.Network/loadBalancers/read) for a VM without a public address behind a load balancer; and either the
+    role Key Vault Secrets Officer on the vault or C(Microsoft.KeyVault/vaults/secrets/read) and C(.../write).
+    Contributor on the resource group is enough. With C(Microsoft.KeyVault/locations/deletedVaults/read) on the
+    subscription, what is said about a deleted vault is more precise."
   - A vault with access policies is used as it is; only C(enabledForDeployment) is switched on, by itself. The caller
     needs the secret permissions list and set (and get, recover and delete to bring back and remove).
   - A VM that Azure is updating is waited for. When its last update failed over a certificate, the update is made again.
@@ -305,7 +303,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import VM, VM_RULES
+from ansible_collections.azvm.access.plugins.module_utils._ansible.arguments import INTERFACE, VM, VM_RULES
 from ansible_collections.azvm.access.plugins.module_utils._ansible.runner import run
 from ansible_collections.azvm.access.plugins.module_utils._operations import winrm_cert_keyvault
 
@@ -313,6 +311,7 @@ from ansible_collections.azvm.access.plugins.module_utils._operations import win
 def main() -> None:
     arguments = {
         **VM,
+        **INTERFACE,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "vault_name": {"type": "str"},
         "vault_resource_group": {"type": "str"},
@@ -333,7 +332,6 @@ def main() -> None:
         "certificate_store": {"type": "str", "default": "My"},
         "reference": {"type": "bool", "default": True},
         "previous_references": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
-        "network_interface": {"type": "str"},
         "remove_certificate": {"type": "bool", "default": False},
     }
     run(

@@ -29,6 +29,8 @@ VM: Arguments = {
     "vm_id": {"type": "str"},
 }
 
+INTERFACE: Arguments = {"network_interface": {"type": "str"}}
+
 VM_RULES: dict[str, t.Any] = {
     "required_one_of": [("vm_id", "vm_name")],
     # Not the other way round: module_defaults may name the resource group for tasks that have a vm_id.

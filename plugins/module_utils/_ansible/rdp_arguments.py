@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from .arguments import INTERFACE
+
 if t.TYPE_CHECKING:
     from .arguments import Arguments
 
@@ -51,7 +53,7 @@ RDP_FILE: Arguments = {
     "dest": {"type": "path", "required": True},
     "address": {"type": "str"},
     "address_type": {"type": "str", "choices": ["auto", "public", "private", "fqdn"], "default": "auto"},
-    "network_interface": {"type": "str"},
+    **INTERFACE,
     "port": {"type": "int"},
     "username": {"type": "str"},
     "account_type": {"type": "str", "choices": ["auto", "local", "domain", "entra"], "default": "auto"},

@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
 Parameters = t.Mapping[str, t.Any]
 Options = t.TypeVar("Options")
 
+_YEAR = 366 * 24 * 60 * 60
+
 
 def run(
     arguments: Arguments,
@@ -56,9 +58,10 @@ def run(
 
 def _context(module: AnsibleModule) -> Context:
     parameters: Parameters = module.params
-    if parameters["timeout"] < 1 or parameters["poll_interval"] <= 0:
+    if not (1 <= parameters["timeout"] <= _YEAR and 0 < parameters["poll_interval"] <= _YEAR):
         raise InvalidInput(
-            code="InvalidTimeout", message="timeout and poll_interval are seconds and must be greater than zero."
+            code="InvalidTimeout",
+            message="timeout and poll_interval are seconds: greater than zero, and not longer than a year.",
         )
     subscription = ResourceId.parse(parameters["vm_id"]).subscription if parameters.get("vm_id") else None
     return Context(

@@ -15,6 +15,7 @@ from .._domain.deadline import Deadline
 from .._domain.errors import InvalidInput
 from .credentials import SignIn
 from .libraries import needs
+from .retries import RETRIES, patient_retries
 from .transport import bounded_transport
 
 if t.TYPE_CHECKING:
@@ -31,14 +32,13 @@ if t.TYPE_CHECKING:
 
 USER_AGENT = "azvm.access"
 
-_RETRIES = {"retry_total": 6, "retry_connect": 2, "retry_backoff_factor": 0.4, "retry_backoff_max": 15}
-
 
 class AzureClients:
     """Lazy clients for one subscription.
 
     ``subscription`` overrides the one of the sign-in (an id in the task names its own). ``poll_interval`` is the pause
-    in seconds between polls where Azure names none. After ``timeout`` seconds from now nothing is sent or waited for.
+    in seconds between polls where Azure names none. ``deadline``, ``timeout`` seconds from now, is when nothing more is
+    sent or waited for.
     """
 
     def __init__(
@@ -55,9 +55,8 @@ class AzureClients:
             "user_agent": USER_AGENT,
             "raw_response_hook": self._note_time,
             "polling_interval": poll_interval,
-            **_RETRIES,
         }
-        self._deadline = Deadline(timeout)
+        self.deadline = Deadline(timeout)
         self._azure_time: datetime | None = None
 
     @cached_property
@@ -148,7 +147,7 @@ class AzureClients:
 
     @cached_property
     def _credential(self) -> TokenCredential:
-        return self.sign_in.credential(transport=self._transport, **_RETRIES)
+        return self.sign_in.credential(transport=self._transport, **RETRIES)
 
     @cached_property
     def _cloud(self) -> AzureClouds:
@@ -159,11 +158,11 @@ class AzureClients:
     @cached_property
     def _transport(self) -> RequestsTransport:
         # One for all: clients of Azure Resource Manager talk to one host, and a shared pool saves their TLS handshakes.
-        return bounded_transport(self._deadline)
+        return bounded_transport(self.deadline)
 
     @property
     def _arm_options(self) -> dict[str, t.Any]:
-        return {**self._options, "transport": self._transport}
+        return {**self._options, "transport": self._transport, "retry_policy": patient_retries()}
 
     @property
     def _vault_options(self) -> dict[str, t.Any]:

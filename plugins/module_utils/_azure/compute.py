@@ -19,7 +19,8 @@ from .._domain.virtual_machine import (
 )
 from .errors import translated
 from .libraries import needs
-from .polling import awaiting, finished, unless_busy
+from .polling import awaited, finished, unless_busy
+from .retries import LIKE_PUT
 from .words import word
 
 if t.TYPE_CHECKING:
@@ -89,6 +90,7 @@ def update_secrets(
         ),
         etag=etag,
         match_condition=MatchConditions.IfNotModified if etag else None,
+        **LIKE_PUT,
     )
     waiting_for = f"the certificates of the {vm} to be installed"
     return _virtual_machine(finished(poller, deadline=deadline, waiting_for=waiting_for))
@@ -99,13 +101,15 @@ def wait_for_agent(azure: AzureClients, vm: VirtualMachine, target: VmTarget, *,
 
     Raises :class:`TimedOut` when ``deadline`` passes first.
     """
-    while vm.power_state is PowerState.RUNNING and vm.agent is AgentState.STARTING:
-        waiting_for = f"the agent of the {vm}"
-        seen = vm.agent_message or "no report from the agent"
-        deadline.pause(azure.poll_interval, waiting_for=waiting_for, last_seen=seen)
-        with awaiting(waiting_for, deadline=deadline, last_seen=seen):
-            vm = read_vm(azure, target)
-    return vm
+    return awaited(
+        vm,
+        lambda: read_vm(azure, target),
+        over=lambda vm: vm.power_state is not PowerState.RUNNING or vm.agent is not AgentState.STARTING,
+        seen=lambda vm: vm.agent_message or "no report from the agent",
+        waiting_for=f"the agent of the {vm}",
+        deadline=deadline,
+        pause=azure.poll_interval,
+    )
 
 
 def _virtual_machine(vm: models.VirtualMachine) -> VirtualMachine:

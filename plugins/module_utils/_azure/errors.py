@@ -189,8 +189,8 @@ def _from_response(error: HttpResponseError, doing: str) -> AccessError:
 def _code_and_text(error: HttpResponseError) -> tuple[str, str, str]:
     """Azure's outer code, the innermost code where there is one, and the message without line breaks.
 
-    Key Vault puts the telling code in ``innererror`` (ForbiddenByRbac, ObjectIsDeletedButRecoverable); Network does so
-    in ``details`` for its RetryableError.
+    Key Vault puts the telling code in ``innererror`` (ForbiddenByRbac, ObjectIsDeletedButRecoverable), though not
+    through Resource Manager; Network does so in ``details`` for its RetryableError.
     """
     parsed = error.error
     if parsed is None or not parsed.code:
@@ -198,4 +198,6 @@ def _code_and_text(error: HttpResponseError) -> tuple[str, str, str]:
     inner = ""
     if isinstance(parsed.innererror, dict):
         inner = str(parsed.innererror.get("code") or parsed.innererror.get("internalErrorCode") or "")
+    if not inner and "in a deleted but recoverable state" in str(parsed.message):
+        inner = "ObjectIsDeletedButRecoverable"
     return str(parsed.code), inner, plain(str(parsed.message or error.reason or ""))

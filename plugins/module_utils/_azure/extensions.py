@@ -18,7 +18,7 @@ from .._domain.access_extension import (
 from .._domain.errors import NotFound
 from .errors import translated
 from .libraries import needs
-from .polling import finished, unless_busy
+from .polling import awaited, finished, unless_busy
 
 if t.TYPE_CHECKING:
     from azure.core.polling import LROPoller
@@ -43,15 +43,15 @@ def find(azure: AzureClients, vm: VirtualMachine) -> InstalledExtensions:
 
 def settled(azure: AzureClients, vm: VirtualMachine, *, deadline: Deadline) -> InstalledExtensions:
     """As :func:`find`, once no write or removal of VMAccess is under way. Raises :class:`TimedOut`."""
-    found = find(azure, vm)
-    while found.access and not found.access.settled:
-        deadline.pause(
-            azure.poll_interval,
-            waiting_for=f"the reset of the {vm} that is under way (extension {found.access.name})",
-            last_seen=f"provisioning state {found.access.state}",
-        )
-        found = find(azure, vm)
-    return found
+    return awaited(
+        find(azure, vm),
+        lambda: find(azure, vm),
+        over=lambda found: found.access is None or found.access.settled,
+        seen=lambda found: f"extension {found.access.name} {found.access.state}" if found.access else "no extension",
+        waiting_for=f"the reset of the {vm} that is under way",
+        deadline=deadline,
+        pause=azure.poll_interval,
+    )
 
 
 def read(azure: AzureClients, vm: VirtualMachine, name: str) -> AccessExtension | None:

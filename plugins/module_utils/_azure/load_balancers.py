@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._domain.nat import BalancedConfiguration, Frontend, LoadBalancer, NatRule
+from .._domain.nat import Frontend, LoadBalancer, NatRule
 from .._domain.resource_id import ResourceId
 from .errors import translated
 from .libraries import needs
@@ -19,21 +19,6 @@ if t.TYPE_CHECKING:
 
     from .._domain.deadline import Deadline
     from .clients import AzureClients
-
-
-@translated("read the network interface {nic.name}")
-def balanced_configurations(azure: AzureClients, nic: ResourceId) -> tuple[BalancedConfiguration, ...]:
-    """GET an interface: its ip configurations with what they refer to in load balancers."""
-    found = azure.network.network_interfaces.get(nic.resource_group, nic.name)
-    return tuple(
-        BalancedConfiguration(
-            id=nic.child("ipConfigurations", each.name or ""),
-            primary=bool(each.primary),
-            rule_ids=_ids(each.load_balancer_inbound_nat_rules),
-            pool_ids=_ids(each.load_balancer_backend_address_pools),
-        )
-        for each in found.ip_configurations or ()
-    )
 
 
 @translated("read the load balancer {balancer.name}")
@@ -67,14 +52,6 @@ def mapped_port(
         ),
         None,
     )
-
-
-class _WithId(t.Protocol):
-    id: str | None
-
-
-def _ids(found: t.Iterable[_WithId] | None) -> tuple[str, ...]:
-    return tuple(each.id for each in found or () if each.id)
 
 
 def _frontend(found: models.FrontendIPConfiguration) -> Frontend:

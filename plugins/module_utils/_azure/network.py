@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._domain.errors import Conflict, NotFound
+from .._domain.nat import BalancedConfiguration
 from .._domain.network import IpConfiguration, NetworkInterface, PublicAddress, SecurityGroup, Subnet
 from .._domain.resource_id import ResourceId
 from .._domain.security_rules import ANY, PortRange, SecurityRule, normalised_prefix
@@ -30,7 +31,7 @@ def network_interface(azure: AzureClients, nic: ResourceId) -> NetworkInterface:
     return NetworkInterface(
         id=ResourceId.parse(found.id or str(nic)),
         group_id=found.network_security_group.id if found.network_security_group else None,
-        ip_configurations=tuple(_ip_configuration(each) for each in found.ip_configurations or ()),
+        ip_configurations=tuple(_ip_configuration(each, nic) for each in found.ip_configurations or ()),
     )
 
 
@@ -53,7 +54,7 @@ def subnet(azure: AzureClients, subnet: ResourceId) -> Subnet:
     return Subnet(
         id=ResourceId.parse(found.id or str(subnet)),
         group_id=found.network_security_group.id if found.network_security_group else None,
-        ip_configuration_ids=tuple(each.id for each in found.ip_configurations or () if each.id),
+        ip_configuration_ids=_ids(found.ip_configurations),
     )
 
 
@@ -64,8 +65,8 @@ def security_group(azure: AzureClients, group: ResourceId) -> SecurityGroup:
     return SecurityGroup(
         id=ResourceId.parse(found.id or str(group)),
         rules=tuple(_rule(each) for each in found.security_rules or ()),
-        interface_ids=tuple(each.id for each in found.network_interfaces or () if each.id),
-        subnet_ids=tuple(each.id for each in found.subnets or () if each.id),
+        interface_ids=_ids(found.network_interfaces),
+        subnet_ids=_ids(found.subnets),
     )
 
 
@@ -108,15 +109,32 @@ def is_priority_clash(error: Conflict) -> bool:
     return error.code == "SecurityRuleConflict"
 
 
-def _ip_configuration(found: models.NetworkInterfaceIPConfiguration) -> IpConfiguration:
+def _ip_configuration(found: models.NetworkInterfaceIPConfiguration, nic: ResourceId) -> IpConfiguration:
     return IpConfiguration(
         name=found.name or "",
         primary=bool(found.primary),
         private_address=found.private_ip_address,
         public_address_id=found.public_ip_address.id if found.public_ip_address else None,
         subnet_id=found.subnet.id if found.subnet else None,
-        application_security_group_ids=tuple(each.id for each in found.application_security_groups or () if each.id),
+        application_security_group_ids=_ids(found.application_security_groups),
+        balanced=_balanced(found, nic),
     )
+
+
+def _balanced(found: models.NetworkInterfaceIPConfiguration, nic: ResourceId) -> BalancedConfiguration | None:
+    rules = _ids(found.load_balancer_inbound_nat_rules)
+    pools = _ids(found.load_balancer_backend_address_pools)
+    if not rules and not pools:
+        return None
+    return BalancedConfiguration(id=nic.child("ipConfigurations", found.name or ""), rule_ids=rules, pool_ids=pools)
+
+
+class _WithId(t.Protocol):
+    id: str | None
+
+
+def _ids(found: t.Iterable[_WithId] | None) -> tuple[str, ...]:
+    return tuple(each.id for each in found or () if each.id)
 
 
 def _rule(found: models.SecurityRule) -> SecurityRule:
@@ -133,6 +151,7 @@ def _rule(found: models.SecurityRule) -> SecurityRule:
         source_groups=_group_ids(found.source_application_security_groups),
         destination_groups=_group_ids(found.destination_application_security_groups),
         description=found.description or "",
+        failed=word(found.provisioning_state).lower() == "failed",
     )
 
 

@@ -9,7 +9,7 @@ import contextlib
 import random
 import typing as t
 
-from .._domain.errors import Busy, TimedOut
+from .._domain.errors import Busy, NoTimeToAsk, TimedOut
 
 if t.TYPE_CHECKING:
     from azure.core.polling import LROPoller
@@ -35,29 +35,53 @@ def finished(poller: LROPoller[T], *, deadline: Deadline, waiting_for: str) -> T
     return poller.result()
 
 
+def awaited(
+    found: T,
+    look: t.Callable[[], T],
+    *,
+    over: t.Callable[[T], bool],
+    seen: t.Callable[[T], str],
+    waiting_for: str,
+    deadline: Deadline,
+    pause: float,
+) -> T:
+    """``found``, or what ``look`` gives once the wait is ``over``; looks again every ``pause`` seconds.
+
+    Raises :class:`TimedOut` with what was ``seen`` last.
+    """
+    while not over(found):
+        last_seen = seen(found)
+        deadline.pause(pause, waiting_for=waiting_for, last_seen=last_seen)
+        with awaiting(waiting_for, deadline=deadline, last_seen=last_seen):
+            found = look()
+    return found
+
+
 @contextlib.contextmanager
 def awaiting(waiting_for: str, *, deadline: Deadline, last_seen: str) -> t.Iterator[None]:
-    """One more look: when the budget ends inside, the error tells of the wait, and not of the request it ended at."""
+    """Another try: when no time is left for a request inside, the error tells of the wait, and not of that request.
+
+    ``last_seen`` is what made another try necessary; "" in the first one, which is no wait yet.
+    """
     try:
         yield
-    except TimedOut as over:
+    except NoTimeToAsk as over:
+        if not last_seen:
+            raise
         raise TimedOut(waiting_for=waiting_for, seconds=deadline.seconds, last_seen=last_seen) from over
 
 
 def unless_busy(attempt: t.Callable[[], T], *, deadline: Deadline, waiting_for: str) -> T:
     """Call ``attempt`` again while Azure says the resource is busy, with growing, jittered pauses (1 to 15 s)."""
     pause = 1.0
-    seen: Busy | None = None
+    last_seen = ""
     while True:
         try:
-            return attempt()
-        except TimedOut as over:
-            if seen is None or over.details["waiting_for"] == waiting_for:
-                raise
-            raise TimedOut(waiting_for=waiting_for, seconds=deadline.seconds, last_seen=seen.message) from over
+            with awaiting(waiting_for, deadline=deadline, last_seen=last_seen):
+                return attempt()
         except Busy as busy:
-            seen = busy
+            last_seen = busy.message
             # Jitter keeps ten runs that met on one group from meeting again; it needs no cryptographic quality.
             jittered = pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret hangs on it
-            deadline.pause(jittered, waiting_for=waiting_for, last_seen=busy.message)
+            deadline.pause(jittered, waiting_for=waiting_for, last_seen=last_seen)
             pause = min(pause * 1.6, 15.0)

@@ -13,7 +13,7 @@ from .._domain.errors import AccessError, Busy, Conflict, NotFound, NotReady
 from .._domain.script_run import ExecutionState, ScriptRun
 from .errors import translated
 from .libraries import needs
-from .polling import finished, unless_busy
+from .polling import awaited, finished, unless_busy
 from .words import word
 
 if t.TYPE_CHECKING:
@@ -165,19 +165,27 @@ def _explained(error: AccessError) -> AccessError:
 
 def _outcome(azure: AzureClients, vm: VirtualMachine, resource: str, deadline: Deadline) -> ScriptRun:
     """Read the instance view until the script has ended; normally it has when the provisioning is over."""
-    deadline = deadline.within(SCRIPT_SECONDS)
-    while True:
-        try:
-            run = _read(azure, vm, resource)
-        except NotFound as error:
-            raise _removed(vm, resource) from error
-        if run.state.ended:
-            return run
-        deadline.pause(
-            azure.poll_interval,
-            waiting_for=f"the script {resource} in the {vm}",
-            last_seen=f"execution state {run.state.value}",
+    try:
+        return _ended(
+            azure, vm, resource, f"the script {resource} in the {vm}", deadline=deadline.within(SCRIPT_SECONDS)
         )
+    except NotFound as error:
+        raise _removed(vm, resource) from error
+
+
+def _ended(
+    azure: AzureClients, vm: VirtualMachine, resource: str, waiting_for: str, *, deadline: Deadline
+) -> ScriptRun:
+    """The script once it has ended. Raises :class:`NotFound` when somebody removed it."""
+    return awaited(
+        _read(azure, vm, resource),
+        lambda: _read(azure, vm, resource),
+        over=lambda run: run.state.ended,
+        seen=lambda run: f"execution state {run.state.value}",
+        waiting_for=waiting_for,
+        deadline=deadline,
+        pause=azure.poll_interval,
+    )
 
 
 def _removed(vm: VirtualMachine, resource: str) -> Conflict:
@@ -218,19 +226,9 @@ def _leftovers(azure: AzureClients, vm: VirtualMachine) -> list[tuple[str, str]]
 
 def _wait_for_other(azure: AzureClients, vm: VirtualMachine, resource: str, deadline: Deadline) -> None:
     """Wait until another run's script has ended or is gone; bounded by what Azure grants a script."""
-    waiting = deadline.within(2.0 * SCRIPT_SECONDS)
-    while True:
-        try:
-            run = _read(azure, vm, resource)
-        except NotFound:
-            return
-        if run.state.ended:
-            return
-        waiting.pause(
-            azure.poll_interval,
-            waiting_for=f"the script {resource} of another run in the {vm}",
-            last_seen=f"execution state {run.state.value}",
-        )
+    waiting_for = f"the script {resource} of another run in the {vm}"
+    with contextlib.suppress(NotFound):
+        _ended(azure, vm, resource, waiting_for, deadline=deadline.within(2.0 * SCRIPT_SECONDS))
 
 
 def _delete(azure: AzureClients, vm: VirtualMachine, resource: str) -> None:

@@ -13,9 +13,12 @@ from .._domain.certificates import StoredVersion, utc
 from .._domain.errors import Conflict, Denied, NotFound
 from .errors import translated
 from .libraries import needs
-from .polling import finished
+from .polling import awaited, finished
+from .retries import ONCE, written_once
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azure.keyvault.secrets import SecretClient, SecretProperties
     from azure.mgmt.keyvault import models
 
@@ -60,18 +63,24 @@ class DataPlane:
     def __init__(self, azure: AzureClients, vault: Vault) -> None:
         self._client: SecretClient = azure.secrets(vault.uri)
         self._poll_interval = azure.poll_interval
+        self._deadline = azure.deadline
 
     @translated("list the versions of the secret {secret}")
     def versions(self, secret: str) -> list[StoredVersion]:
         # Listing gives metadata only; a GET of the secret would bring its private key along.
         return [_listed(each) for each in self._client.list_properties_of_secret_versions(secret)]
 
-    @translated("write the secret {secret}")
     def write(
         self, secret: str, value: str, *, tags: dict[str, str], not_before: datetime, not_after: datetime
     ) -> StoredVersion:
-        written = self._client.set_secret(secret, value, tags=tags, not_before=not_before, expires_on=not_after)
-        return _listed(written.properties)
+        @translated("write the secret {secret}")
+        def put(secret: str) -> StoredVersion:
+            written = self._client.set_secret(
+                secret, value, tags=tags, not_before=not_before, expires_on=not_after, **ONCE
+            )
+            return _listed(written.properties)
+
+        return _written_once(self, put, secret, tags=tags, deadline=self._deadline)
 
     def deleted(self, secret: str) -> StoredVersion | None:
         try:
@@ -84,10 +93,15 @@ class DataPlane:
         with contextlib.suppress(NotFound):
             self._begin_recover(secret)
         # Not the SDK's own wait: it asks for the secret with its value until that is there.
-        while not self.versions(secret):
-            deadline.pause(
-                self._poll_interval, waiting_for=f"the deleted secret {secret} to come back", last_seen="not listed yet"
-            )
+        awaited(
+            self.versions(secret),
+            lambda: self.versions(secret),
+            over=bool,
+            seen=lambda versions: "not listed yet",
+            waiting_for=f"the deleted secret {secret} to come back",
+            deadline=deadline,
+            pause=self._poll_interval,
+        )
 
     def require_delete(self, secret: str) -> None:
         return None
@@ -130,7 +144,6 @@ class ResourceManager:
         except NotFound:
             return []
 
-    @translated("write the secret {secret} through Resource Manager")
     def write(
         self, secret: str, value: str, *, tags: dict[str, str], not_before: datetime, not_after: datetime
     ) -> StoredVersion:
@@ -141,8 +154,13 @@ class ResourceManager:
             {"tags": tags, "properties": {"value": value, "attributes": attributes}},
         )
         vault = self._vault.id
-        written = self._azure.vaults.secrets.create_or_update(vault.resource_group, vault.name, secret, body)
-        return _from_manager(written)
+
+        @translated("write the secret {secret} through Resource Manager")
+        def put(secret: str) -> StoredVersion:
+            secrets = self._azure.vaults.secrets
+            return _from_manager(secrets.create_or_update(vault.resource_group, vault.name, secret, body, **ONCE))
+
+        return _written_once(self, put, secret, tags=tags, deadline=self._azure.deadline)
 
     def deleted(self, secret: str) -> StoredVersion | None:
         return None
@@ -170,6 +188,23 @@ class ResourceManager:
     def _current(self, secret: str) -> StoredVersion:
         vault = self._vault.id
         return _from_manager(self._azure.vaults.secrets.get(vault.resource_group, vault.name, secret))
+
+
+def _written_once(
+    channel: SecretChannel,
+    put: Callable[[str], StoredVersion],
+    secret: str,
+    *,
+    tags: dict[str, str],
+    deadline: Deadline,
+) -> StoredVersion:
+    """A new version, and only one: its tags tell it from others, as they name the certificate."""
+
+    def taken() -> StoredVersion | None:
+        return next((each for each in channel.versions(secret) if tags.items() <= each.tags.items()), None)
+
+    waiting_for = f"the secret {secret} to be written"
+    return written_once(lambda: put(secret), taken, deadline=deadline, waiting_for=waiting_for)
 
 
 def _listed(properties: SecretProperties) -> StoredVersion:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urlsplit
 
-from .._domain.errors import TimedOut
+from .._domain.errors import NoTimeToAsk
 from .libraries import needs
 
 if t.TYPE_CHECKING:
@@ -22,13 +22,18 @@ _READ_SECONDS = 60
 
 
 def bounded_transport(deadline: Deadline) -> RequestsTransport:
-    """A pool on which no request, no retry and no pause goes on after ``deadline``; it raises :class:`TimedOut` then.
+    """A pool on which no request, no retry and no pause goes on after ``deadline``: it raises :class:`NoTimeToAsk`.
 
     azure-core sends everything through its transport and also sleeps there, between retries and between polls, as long
     as Retry-After says; its own ``timeout`` bounds neither those pauses nor a slow answer.
     """
     with needs("azure-core"):
-        from azure.core.exceptions import AzureError, ServiceRequestError
+        from azure.core.exceptions import (
+            AzureError,
+            IncompleteReadError,
+            ServiceRequestError,
+            ServiceResponseError,
+        )
         from azure.core.pipeline.transport import RequestsTransport
 
     class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # exported late, so its type is not known
@@ -39,11 +44,17 @@ def bounded_transport(deadline: Deadline) -> RequestsTransport:
         ) -> HttpResponse:
             left = deadline.remaining
             if left <= 0:
-                raise TimedOut(waiting_for=_answer_to(request), seconds=deadline.seconds, last_seen=self._last_seen)
+                raise NoTimeToAsk(waiting_for=_answer_to(request), seconds=deadline.seconds, last_seen=self._last_seen)
             for name, usual in (("connection_timeout", _CONNECT_SECONDS), ("read_timeout", _READ_SECONDS)):
                 kwargs[name] = min(kwargs.get(name, usual), left)
             try:
                 response: HttpResponse = super().send(request, proxies=proxies, **kwargs)
+                if hasattr(response, "read"):
+                    # Also where azure-core would read later: too late to send the request again.
+                    response.read()
+            except IncompleteReadError as error:
+                self._last_seen = "half an answer"
+                raise ServiceResponseError("the answer broke off", error=error) from error
             except AzureError as error:
                 self._last_seen = "no connection" if isinstance(error, ServiceRequestError) else "no answer"
                 raise

@@ -10,6 +10,7 @@ import typing as t
 from .._domain.errors import Denied, NotFound
 from .._domain.vault_password import StoredPassword
 from .errors import translated
+from .retries import ONCE, written_once
 
 if t.TYPE_CHECKING:
     from azure.keyvault.secrets import KeyVaultSecret
@@ -35,13 +36,22 @@ def read(azure: AzureClients, secret: PasswordSecret) -> StoredPassword | None:
         raise
 
 
-@translated("write a new version of the secret {secret}")
 def write(
     azure: AzureClients, secret: PasswordSecret, password: str, *, tags: t.Mapping[str, str], content_type: str | None
 ) -> StoredPassword:
-    """Raises :class:`Conflict` with the code ObjectIsDeletedButRecoverable for a soft-deleted name."""
-    client = azure.secrets(secret.vault_uri)
-    return _stored(client.set_secret(secret.name, password, tags=dict(tags), content_type=content_type))
+    """One new version. Raises :class:`Conflict` with code ObjectIsDeletedButRecoverable for a soft-deleted name."""
+
+    @translated("write a new version of the secret {secret}")
+    def put(secret: PasswordSecret) -> StoredPassword:
+        client = azure.secrets(secret.vault_uri)
+        return _stored(client.set_secret(secret.name, password, tags=dict(tags), content_type=content_type, **ONCE))
+
+    def taken() -> StoredPassword | None:
+        found = read(azure, secret)
+        return found if found and found.value == password else None
+
+    waiting_for = f"the secret {secret} to be written"
+    return written_once(lambda: put(secret), taken, deadline=azure.deadline, waiting_for=waiting_for)
 
 
 @translated("disable the version {version} of the secret {secret}")

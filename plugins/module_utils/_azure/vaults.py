@@ -14,6 +14,8 @@ from .._domain.vaults import Vault
 from .errors import translated
 from .libraries import needs
 from .polling import finished
+from .retries import LIKE_PUT
+from .words import word
 
 if t.TYPE_CHECKING:
     from azure.mgmt.keyvault import models
@@ -88,7 +90,7 @@ def enable_for_deployment(azure: AzureClients, vault: Vault) -> Vault:
     with needs("azure-mgmt-keyvault"):
         from azure.mgmt.keyvault.models import VaultPatchParameters
     body = VaultPatchParameters({"properties": {"enabledForDeployment": True}})
-    return _vault(azure.vaults.vaults.update(vault.id.resource_group, vault.id.name, body))
+    return _vault(azure.vaults.vaults.update(vault.id.resource_group, vault.id.name, body, **LIKE_PUT))
 
 
 def tenant_id(azure: AzureClients) -> str:
@@ -134,4 +136,5 @@ def _vault(found: models.Vault) -> Vault:
         uri=found.properties.vault_uri or "",
         enabled_for_deployment=bool(found.properties.enabled_for_deployment),
         rbac=found.properties.enable_rbac_authorization,
+        failed=word(found.properties.provisioning_state).lower() == "failed",
     )

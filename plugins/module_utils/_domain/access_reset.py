@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .access_reset_causes import DOMAIN_CONTROLLER, cause_of
+from .access_reset_causes import DOMAIN_CONTROLLER, EXTENSIONS_OFF
 from .accounts import checked_user_name, is_reserved
 from .errors import InvalidInput, NotReady
 
@@ -95,16 +95,16 @@ def account_to_reset(vm: VirtualMachine, wanted: str | None, *, allow_other_user
 
 def require_extensions(vm: VirtualMachine) -> None:
     """Raise :class:`NotReady` when the VM's configuration forbids extensions."""
-    cause = cause_of("OperationNotAllowed", "allowExtensionOperations")
-    if not vm.allows_extensions and cause:
-        raise NotReady(code=cause.name, message=f"The {vm} does not allow extensions.", hint=cause.hint)
+    if not vm.allows_extensions:
+        hint = EXTENSIONS_OFF.hint
+        raise NotReady(code=EXTENSIONS_OFF.name, message=f"The {vm} does not allow extensions.", hint=hint)
 
 
 def require_member(vm: VirtualMachine, extension: AccessExtension | None, *, force: bool) -> None:
     """Raise :class:`NotReady` when the last reset failed because the VM is a domain controller."""
     if extension is None or extension.succeeded or force:
         return
-    if any(cause_of("", message) is DOMAIN_CONTROLLER for message in extension.messages):
+    if any(DOMAIN_CONTROLLER.fits("", message) for message in extension.messages):
         raise NotReady(
             code=DOMAIN_CONTROLLER.name,
             message=f"The {vm} is a domain controller, as the last reset of its access found.",

@@ -19,10 +19,10 @@ class AccessError(Exception):
     def __init__(
         self, *, code: str, message: str, hint: str = "", details: t.Mapping[str, t.Any] | None = None
     ) -> None:
-        super().__init__(message)
+        # One line, whatever is quoted in it: names that people gave, and what Azure says.
+        self.message, self.hint = (" ".join(text.split()) for text in (message, hint))
+        super().__init__(self.message)
         self.code = code
-        self.message = message
-        self.hint = hint
         self.details = dict(details or {})
 
     def as_failure(self) -> dict[str, t.Any]:
@@ -83,3 +83,7 @@ class TimedOut(AccessError):
             hint=hint or "Run the task again (it continues where it stopped), or raise the option timeout.",
             details={"waiting_for": waiting_for, "seconds": round(seconds), "last_seen": last_seen},
         )
+
+
+class NoTimeToAsk(TimedOut):
+    """The deadline had passed when a single request was due. A wait that it belonged to tells of itself instead."""

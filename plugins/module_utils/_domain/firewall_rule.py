@@ -39,6 +39,11 @@ class FirewallRule:
             remote_addresses=remote_addresses,
         )
 
+    @classmethod
+    def after(cls, current: FirewallRule | None, wanted: tuple[int, tuple[str, ...]] | None) -> FirewallRule | None:
+        """The rule once a plan is carried out that wants it for a port and remote addresses, or leaves it as it is."""
+        return cls.allowing(port=wanted[0], remote_addresses=wanted[1]) if wanted else current
+
     def admits(self, *, port: int, remote_addresses: tuple[str, ...]) -> bool:
         """Whether it does just what is wanted, in every network profile."""
         words = (self.direction.lower(), self.action.lower(), self.profile.lower(), self.protocol.upper())

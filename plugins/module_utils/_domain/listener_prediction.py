@@ -29,11 +29,7 @@ def after_changes(state: GuestState, changes: Changes) -> GuestState:
             state.token_filter_policy if changes.token_filter_policy is None else changes.token_filter_policy
         ),
         listeners=(*others, changes.listener) if changes.listener else state.listeners,
-        firewall=(
-            FirewallRule.allowing(port=changes.firewall[0], remote_addresses=changes.firewall[1])
-            if changes.firewall
-            else state.firewall
-        ),
+        firewall=FirewallRule.after(state.firewall, changes.firewall),
         record=changes.record,
         has_record=state.has_record or changes.needed,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .resource_id import ResourceId, same_id
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,6 @@ class BalancedConfiguration:
     """An ip configuration and what it refers to in load balancers: inbound NAT rules and backend pools."""
 
     id: ResourceId
-    primary: bool
     rule_ids: tuple[str, ...]
     pool_ids: tuple[str, ...]
 
@@ -74,10 +73,8 @@ def chosen_rule(
     """The rule that leads to ``port`` of the configuration: a public frontend before an internal one."""
     found = [
         (balancer, rule)
-        for balancer in balancers
-        for rule in balancer.rules
-        if _leads_to(rule, configuration)
-        and rule.protocol.lower() in (protocol.lower(), "all")
+        for balancer, rule in rules_to(configuration, balancers)
+        if rule.protocol.lower() in (protocol.lower(), "all")
         and port == (rule.frontend_port if rule.floating else rule.backend_port)
     ]
 
@@ -86,6 +83,14 @@ def chosen_rule(
         return frontend is None or frontend.public_address_id is None
 
     return min(found, key=rank, default=None)
+
+
+def rules_to(
+    configuration: BalancedConfiguration, balancers: Iterable[LoadBalancer]
+) -> Iterator[tuple[LoadBalancer, NatRule]]:
+    """The rules that lead to any port of the configuration."""
+    for balancer in balancers:
+        yield from ((balancer, rule) for rule in balancer.rules if _leads_to(rule, configuration))
 
 
 def _leads_to(rule: NatRule, configuration: BalancedConfiguration) -> bool:

@@ -12,6 +12,7 @@ from .errors import NotFound, NotReady
 from .resource_id import same_id
 
 if t.TYPE_CHECKING:
+    from .nat import BalancedConfiguration
     from .resource_id import ResourceId
     from .security_rules import SecurityRule
     from .virtual_machine import NetworkInterfaceReference
@@ -19,7 +20,10 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class IpConfiguration:
-    """One ip configuration of an interface; ids are as Azure wrote them."""
+    """One ip configuration of an interface; ids are as Azure wrote them.
+
+    ``balanced`` is what it refers to in load balancers, ``None`` for nothing.
+    """
 
     name: str
     primary: bool
@@ -27,6 +31,7 @@ class IpConfiguration:
     public_address_id: str | None
     subnet_id: str | None
     application_security_group_ids: tuple[str, ...] = ()
+    balanced: BalancedConfiguration | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +103,11 @@ class VmAddresses:
 def chosen_interface(interfaces: t.Sequence[NetworkInterfaceReference], wanted: str | None, *, vm: str) -> ResourceId:
     """The interface of ``vm`` a task is about: the ``wanted`` one by name or id, else the primary one."""
     if not interfaces:
-        raise NotReady(code="NoNetworkInterface", message=f"The {vm} has no network interface.")
+        raise NotReady(
+            code="NoNetworkInterface",
+            message=f"The {vm} has no network interface.",
+            hint="Attach one to it first; the VM must be deallocated for that.",
+        )
     if wanted:
         for each in interfaces:
             if same_id(str(each.id), wanted) or each.id.name.lower() == wanted.lower():

@@ -100,7 +100,7 @@ class RuleChange:
     def needed(self) -> bool:
         if self.before is None or self.after is None:
             return self.before is not self.after
-        return (self.before.effect, self.before.priority, self.before.description) != (
+        return self.before.failed or (self.before.effect, self.before.priority, self.before.description) != (
             self.after.effect,
             self.after.priority,
             self.after.description,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .errors import AccessError
 from .probe_causes import STAGES, Cause, Protocol, Stage, hint
-from .probe_findings import JUDGES
+from .probe_findings import JUDGES, probed_port
 from .probe_rdp import Nla
 
 if t.TYPE_CHECKING:
@@ -85,7 +85,7 @@ def judge(observed: Observed, expected: Expectation, *, now: datetime) -> Verdic
                 stage=stage,
                 cause=finding.cause,
                 message=_sentence(finding, observed, expected),
-                hint=hint(finding.cause, protocol=expected.protocol, port=expected.port),
+                hint=_hint(finding, observed, expected),
                 warnings=tuple(warnings),
             )
     return _verified(observed, expected, reached, tuple(warnings), now)
@@ -105,8 +105,13 @@ def _warned(finding: Finding, observed: Observed, expected: Expectation) -> Warn
     return Warned(
         cause=finding.cause,
         message=_sentence(finding, observed, expected),
-        hint=hint(finding.cause, protocol=expected.protocol, port=expected.port),
+        hint=_hint(finding, observed, expected),
     )
+
+
+def _hint(finding: Finding, observed: Observed, expected: Expectation) -> str:
+    outside = probed_port(observed, expected)
+    return hint(finding.cause, protocol=expected.protocol, port=expected.port, outside=outside)
 
 
 def _verified(
@@ -147,8 +152,8 @@ _NLA: Mapping[Nla | None, str] = types.MappingProxyType(
 
 def _where(observed: Observed, expected: Expectation) -> str:
     service = {Protocol.WINRM: "WinRM", Protocol.RDP: "RDP"}[expected.protocol]
-    host = observed.host
-    return f"{service} at {host} port {expected.port}" if host else f"{service} on port {expected.port}"
+    host, port = observed.host, probed_port(observed, expected)
+    return f"{service} at {host} port {port}" if host else f"{service} on port {port}"
 
 
 def _sentence(finding: Finding, observed: Observed, expected: Expectation) -> str:

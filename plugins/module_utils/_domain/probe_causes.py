@@ -99,7 +99,7 @@ _HINTS: Mapping[Cause, str] = types.MappingProxyType(
         Cause.TCP_FILTERED: (
             "Check that the VM is running, that the network interface's and the subnet's security group both allow port"
             " {port} from the address this controller is seen with, that the Windows Firewall does, and that the"
-            " controller's own network lets port {port} out."
+            " controller's own network lets port {outside} out."
         ),
         Cause.TCP_UNREACHABLE: (
             "This controller has no route to the address: use the VM's public address, or come from a network that is"
@@ -177,9 +177,10 @@ _RDP_HINTS: Mapping[Cause, str] = types.MappingProxyType(
         Cause.TCP_FILTERED: (
             "Check that the VM is running; that the network interface's and the subnet's security group both allow"
             " port {port} from the address this controller is seen with (IP flow verify, effective security rules;"
-            " azvm.access.rdp_nsg_rule makes the rule); that the Windows Firewall does, and that Remote Desktop was not"
-            " moved to another port (azvm.access.vm_access_reset resets both); that no route leads the answers"
-            " elsewhere (next hop); and that the controller's own network lets port {port} out."
+            " azvm.access.rdp_nsg_rule makes the rule); that the Windows Firewall does (azvm.access.vm_access_reset"
+            " opens 3389 there), and that Remote Desktop was not moved to another port (azvm.access.vm_rdp_listener"
+            " moves it back); that no route leads the answers elsewhere (next hop); and that the controller's own"
+            " network lets port {outside} out."
         ),
         Cause.TCP_CLOSED: (
             "The machine was reached and nothing listens on port {port}: Remote Desktop is switched off, its service"
@@ -268,7 +269,10 @@ _HINTS_OF_PROTOCOL: Mapping[Protocol, Mapping[Cause, str]] = types.MappingProxyT
 )
 
 
-def hint(cause: Cause, *, protocol: Protocol, port: int) -> str:
-    """What to do next about I(cause), in one sentence."""
+def hint(cause: Cause, *, protocol: Protocol, port: int, outside: int | None = None) -> str:
+    """What to do next about I(cause), in one sentence.
+
+    ``port`` is the VM's, ``outside`` the one to connect to where that is another one.
+    """
     text = _HINTS_OF_PROTOCOL[protocol].get(cause) or _HINTS[cause]
-    return text.format(port=port)
+    return text.format(port=port, outside=outside or port)

@@ -183,6 +183,11 @@ def judged_name(observed: Observed, expected: Expectation) -> str:
     return normalise_server_name(name) if name else ""
 
 
+def probed_port(observed: Observed, expected: Expectation) -> int:
+    """The port to connect to."""
+    return observed.location.port or expected.port
+
+
 def certificate_names(certificate: Certificate, observed: Observed, expected: Expectation) -> bool:
     """Whether it is made out for the judged name.
 

@@ -27,10 +27,16 @@ class TcpState(str, Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Location:
-    """Where to look: addresses or names, best first. ``not_running`` is Azure's word for a VM that can't answer."""
+    """Where to look: addresses or names, best first. ``not_running`` is Azure's word for a VM that can't answer.
+
+    ``port`` is the one to connect to, which a load balancer's ``nat_rule`` makes another than that of the VM; None
+    where Azure was not asked.
+    """
 
     hosts: tuple[str, ...]
     not_running: str | None = None
+    port: int | None = None
+    nat_rule: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +134,10 @@ class Identification:
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """What the service has to be. ``thumbprint`` is in normal form; ``server_name`` None means: the address used."""
+    """What the service has to be. ``thumbprint`` is in normal form; ``server_name`` None means: the address used.
+
+    ``port`` is the one that it has in the VM.
+    """
 
     protocol: Protocol
     port: int

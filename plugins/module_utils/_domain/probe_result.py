@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .probe_causes import Protocol
-from .probe_findings import certificate_names, judged_name, thumbprint_matches, timestamp
+from .probe_findings import certificate_names, judged_name, probed_port, thumbprint_matches, timestamp
 from .probe_observations import Session
 from .probe_rdp import OFFERED, failure
 
@@ -41,7 +41,8 @@ def describe(observed: Observed, expected: Expectation, verdict: Verdict, *, tri
         ],
         "protocol": expected.protocol.value,
         "address": observed.host,
-        "port": expected.port,
+        "port": probed_port(observed, expected),
+        "nat_rule": observed.location.nat_rule,
         "server_name": judged_name(observed, expected) or None,
         "tries": tries,
         "resolve": _describe_resolution(observed.resolution),

@@ -154,11 +154,7 @@ def after_changes(state: RdpState, changes: RdpChanges) -> RdpState:
         service_start_type="Automatic" if changes.service else state.service_start_type,
         listener=_bound_to(changed.listener, changes.certificate),
         key_access=KeyAccess.GRANTED if changes.key_right else state.key_access,
-        firewall=(
-            FirewallRule.allowing(port=changes.firewall[0], remote_addresses=changes.firewall[1])
-            if changes.firewall
-            else state.firewall
-        ),
+        firewall=FirewallRule.after(state.firewall, changes.firewall),
         record=changes.record,
         has_record=state.has_record or changes.needed,
     )

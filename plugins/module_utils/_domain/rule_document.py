@@ -33,6 +33,8 @@ def rule_document(guard: Guard, rule: SecurityRule | None) -> Document | None:
         "ports": sorted(map(str, rule.ports)),
         "description": rule.description,
         "until": until.strftime("%Y-%m-%dT%H:%M:%SZ") if until else None,
+        # Only where it says something: a rule that Azure failed to put into force has to be written again.
+        **({"failed": True} if rule.failed else {}),
     }
 
 

@@ -126,6 +126,7 @@ class SecurityRule:
     """One rule of a security group, in normalised form: two rules that mean the same are equal but for name and text.
 
     ``sources`` and ``destinations`` are prefixes or tags; application security groups are lower-case ids beside them.
+    ``failed``: Azure could not put the rule into force, so that it stands there and does nothing.
     """
 
     name: str
@@ -140,6 +141,7 @@ class SecurityRule:
     source_groups: frozenset[str] = frozenset()
     destination_groups: frozenset[str] = frozenset()
     description: str = ""
+    failed: bool = False
 
     @property
     def effect(self) -> tuple[object, ...]:

@@ -21,13 +21,17 @@ _STORE = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._-]{0,63}")
 
 @dataclass(frozen=True, kw_only=True)
 class Vault:
-    """``uri`` ends with a slash; ``rbac`` is ``None`` where Azure does not say (access policies, then)."""
+    """``uri`` ends with a slash; ``rbac`` is ``None`` where Azure does not say (access policies, then).
+
+    ``failed``: the last write did not come to its end.
+    """
 
     id: ResourceId
     location: str
     uri: str
     enabled_for_deployment: bool
     rbac: bool | None
+    failed: bool = False
 
 
 def default_vault_name(subscription: str, resource_group: str, location: str) -> str:

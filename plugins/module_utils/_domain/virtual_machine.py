@@ -124,8 +124,7 @@ def require_running(vm: VirtualMachine) -> None:
     raise NotReady(
         code="VmNotRunning",
         message=f"The {vm} is {vm.power_state.value}; it must be running.",
-        hint="Set enable_winrm_start_vm: true in the role enable_winrm, or start it with azvm.access.vm_power"
-        " (state: started).",
+        hint="Start it with azvm.access.vm_power (state: started), or set the role's option that ends in start_vm.",
         details={"power_state": vm.power_state.value},
     )
 

@@ -1,21 +1,38 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PowerShell text that several guest scripts have in common, to be put together by :meth:`GuestScript.assemble`.
+"""PowerShell text that the guest scripts have in common, and how :func:`scripts` puts it together with their own.
 
 Every script takes one parameter, `Payload`: base64 of a UTF-8 JSON object. Base64 keeps quotes, `&` and line breaks
 away from the command line that Run Command builds (`$Input` is an automatic variable and cannot be a parameter).
 Each prints one JSON object on one line and exits with 0 (`"ok": true`) or 1 (`"ok": false`).
 Scripts hold no decisions: Python reads, compares, and hands over one planned change.
 
-A script that uses STATE, STEPS or RECORD sets `$RecordValue` and defines `Get-GuestState -Request`, its answer.
+Every script sets `$RecordValue` and defines `Get-GuestState -Request`, its answer: the *state*.
+In every state:
+    `ok` true, `computer_name`,
+    `service` {`status`: Running | Stopped | ..., `start_type`: Automatic | Manual | Disabled},
+    `certificate` null or {`thumbprint`, `common_name`, `dns_names` [], `not_after` "2026-01-31T00:00:00Z",
+    `has_private_key`, `usages` [OIDs of the extended key usage]} of the payload's `thumbprint` (upper case hexadecimal
+    SHA-1, or null) in LocalMachine\\My,
+    `firewall` null or {`enabled`, `direction`, `action`, `profile`, `protocol`, `local_ports` [strings],
+    `remote_addresses` [strings]} of the rule whose Name is the payload's `firewall_rule`,
+    `record` null or the text kept in HKLM:\\SOFTWARE\\azvm.access.
+A changing script answers with the state and `done` [names of the steps taken]. `firewall` in its payload is a rule to
+make {`name`, `display_name`, `group`, `port`, `remote_addresses` []}, `record` the text to keep.
 Every failure is answered with `ok` false, `message` (Windows' own text), `hresult` "0x80338115", and what `$progress`
 holds: `step`, `done` [names of the steps taken], `restored` true | false | null (was what was replaced put back?).
 """
 
 from __future__ import annotations
 
-HEAD = r"""
+from textwrap import indent
+
+from .script import GuestScript
+
+_INDENT = "    "
+
+_HEAD = r"""
 param(
     [string] $Payload
 )
@@ -82,7 +99,7 @@ function Write-Failure {
 }
 """
 
-CERTIFICATE = r"""
+_CERTIFICATE = r"""
 function Find-Certificate {
     param(
         [string] $Thumbprint
@@ -119,7 +136,7 @@ function Get-CertificateState {
 }
 """
 
-STATE = r"""
+_STATE = r"""
 function Get-FirewallState {
     param(
         [string] $Name
@@ -154,21 +171,26 @@ function Get-RegistryValue {
 }
 """
 
-READ = r"""
-try {
-    $request = Read-Request
-    $progress.step = 'state'
-    $state = Get-GuestState -Request $request
-    Write-Answer -Answer $state
-    exit 0
-}
+_CATCH = r"""
 catch {
     Write-Failure -Failure $_
     exit 1
 }
 """
 
-STEPS = r"""
+_READ = (
+    r"""
+try {
+    $request = Read-Request
+    $progress.step = 'state'
+    $state = Get-GuestState -Request $request
+    Write-Answer -Answer $state
+    exit 0
+}"""
+    + _CATCH
+)
+
+_STEPS = r"""
 function Start-Step {
     param(
         [string] $Name
@@ -191,7 +213,7 @@ function Write-State {
 }
 """
 
-APPLY = r"""
+_APPLY = r"""
 function Assert-Certificate {
     param(
         [string] $Thumbprint
@@ -238,7 +260,7 @@ function Set-FirewallRule {
 }
 """
 
-REMOVE = r"""
+_REMOVE = r"""
 function Remove-Record {
     Start-Step -Name 'record'
     if (Test-Path -Path $RecordKey) {
@@ -255,3 +277,60 @@ function Remove-FirewallRule {
     Complete-Step
 }
 """
+
+
+def step(name: str, *commands: str, when: str) -> str:
+    """A step that is taken under a condition."""
+    lines = "\n".join((f"Start-Step -Name '{name}'", *commands, "Complete-Step"))
+    return f"if ({when}) {{\n{indent(lines, _INDENT)}\n}}"
+
+
+def start_service(name: str) -> str:
+    """The step that has a service run now and after each start of Windows."""
+    return step(
+        "service",
+        f"Set-Service -Name '{name}' -StartupType Automatic",
+        f"Start-Service -Name '{name}'",
+        when="$request.service",
+    )
+
+
+def function(name: str, parameter: str, *lines: str) -> str:
+    """A function with one parameter."""
+    inner = indent("\n".join(("param(", f"    ${parameter}", ")", *lines)), _INDENT)
+    return f"function {name} {{\n{inner}\n}}"
+
+
+KEEP_RECORD = """
+Start-Step -Name 'record'
+Save-Record -Text $request.record
+""".strip()
+MAKE_FIREWALL_RULE = step("firewall", "Set-FirewallRule -Rule $request.firewall", when="$null -ne $request.firewall")
+DROP_FIREWALL_RULE = """
+if ($request.firewall) {
+    Remove-FirewallRule -Name $request.firewall_rule
+}
+""".strip()
+
+
+def main(*lines: str) -> str:
+    """The main part of a changing script: what it does between its request and the state at the end."""
+    inner = indent("\n".join(("$request = Read-Request", *lines, "Write-State -Request $request", "exit 0")), _INDENT)
+    return f"try {{\n{inner}\n}}{_CATCH}"
+
+
+def scripts(
+    name: str, version: int, *, look: tuple[str, ...], apply: tuple[str, ...], remove: tuple[str, ...]
+) -> tuple[GuestScript, GuestScript, GuestScript]:
+    """The three scripts of a listener, `<name>_read`, `<name>_apply` and `<name>_remove`, from their own parts."""
+    names, *state = look
+    shared = (_HEAD, names, _CERTIFICATE, _STATE, *state)
+    return (
+        GuestScript.assemble(name=f"{name}_read", version=version, parts=(*shared, _READ), changes=False),
+        GuestScript.assemble(
+            name=f"{name}_apply", version=version, parts=(*shared, _STEPS, _APPLY, *apply), changes=True
+        ),
+        GuestScript.assemble(
+            name=f"{name}_remove", version=version, parts=(*shared, _STEPS, _REMOVE, *remove), changes=True
+        ),
+    )

@@ -3,34 +3,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guest scripts that read, apply and remove what Remote Desktop is set to in a Windows VM.
 
-What a script is given and what it prints is JSON, as :mod:`parts` describes. The WMI classes are in
-root/cimv2/TerminalServices: Win32_TSGeneralSetting, and Win32_TerminalServiceSetting (Microsoft's reference).
+What a script is given and what it prints is JSON; :mod:`parts` describes what both listeners have in common.
+The WMI classes are in root/cimv2/TerminalServices (Microsoft's reference): Win32_TSGeneralSetting, and
+Win32_TerminalServiceSetting.
 
 `rdp_listener_read`
     Payload: `thumbprint` (upper case hexadecimal SHA-1, or null), `port` (to look at, or null), `firewall_rule`.
-    Answer: the *state*:
-    `ok` true, `computer_name`,
-    `service` {`status`: Running | Stopped | ..., `start_type`: Automatic | Manual | Disabled} of TermService,
+    Answer: the state, of the service TermService and the record in the value RDPListener, and:
     `port` integer (PortNumber of RDP-Tcp), `port_taken` boolean: something listens on the payload's port,
     `listener` {`enabled` (AllowTSConnections), `thumbprint`, `thumbprint_type`: 0 invalid | 1 Windows' own | 2 fixed by
     Group Policy | 3 custom, `network_level_authentication`, `security_layer`: 0 RDP | 1 negotiate | 2 TLS}, or null
     while the service does not run,
     `policy` [what Group Policy fixes: "certificate", "enabled", "network_level_authentication", "security_layer"],
-    `certificate` null or {`thumbprint`, `common_name`, `dns_names` [], `not_after` "2026-01-31T00:00:00Z",
-    `has_private_key`, `usages` [OIDs of the extended key usage]} of that thumbprint in LocalMachine\\My,
     `key_access` granted | missing | unknown (the key is in no file) of NETWORK SERVICE to its key, or null,
-    `firewall` null or {`enabled`, `direction`, `action`, `profile`, `protocol`, `local_ports` [strings],
-    `remote_addresses` [strings]},
-    `windows_rule` boolean: RemoteDesktop-UserMode-In-TCP is on,
-    `record` null or the text kept in HKLM:\\SOFTWARE\\azvm.access, value RDPListener.
+    `windows_rule` boolean: RemoteDesktop-UserMode-In-TCP is on.
 
 `rdp_listener_apply`
-    Payload: as above, `record` (text to keep), and what to change, null for nothing: `service` true,
-    `key_right` thumbprint, `certificate` thumbprint (to bind), `firewall` {`name`, `display_name`, `group`, `port`,
-    `remote_addresses` []}, `settings` {`security_layer`, `network_level_authentication`, `enabled`, `port`: integers,
-    as far as they are to be set}.
+    Payload: as above, `record`, and what to change, null for nothing: `service` true, `key_right` thumbprint,
+    `certificate` thumbprint (to bind), `firewall`, `settings` {`security_layer`, `network_level_authentication`,
+    `enabled`, `port`: integers, as far as they are to be set}.
     Order: record, service, key_right, binding, firewall, settings in that order. A new port restarts TermService.
-    Answer: the state, and `done` [names of the steps taken].
     Fails with step `certificate` when the certificate is not in LocalMachine\\My or has no private key; with step
     `port` when TermService does not start with the new one, and then puts the former one back.
 
@@ -38,13 +30,11 @@ root/cimv2/TerminalServices: Win32_TSGeneralSetting, and Win32_TerminalServiceSe
     Payload: as `rdp_listener_read`, and what to take back, null for nothing: `certificate` true (Windows' own again),
     `settings` as above, `restart` true (of TermService), `key_rights` [thumbprints], `firewall` true.
     In this order, so that the port is open and the key readable as long as they are used. The record goes last, always.
-    Answer: the state, and `done`.
 """
 
 from __future__ import annotations
 
 from . import parts
-from .script import GuestScript
 
 _NAMES = r"""
 $RecordValue = 'RDPListener'
@@ -298,33 +288,22 @@ function Set-ListenerPort {
         throw $failure
     }
 }
-
-function Set-RequestedSetting {
-    param(
-        $Settings
-    )
-    if ($null -ne $Settings.security_layer) {
-        Start-Step -Name 'security_layer'
-        Set-SecurityLayer -Value $Settings.security_layer
-        Complete-Step
-    }
-    if ($null -ne $Settings.network_level_authentication) {
-        Start-Step -Name 'network_level_authentication'
-        Set-NetworkLevelAuthentication -Value $Settings.network_level_authentication
-        Complete-Step
-    }
-    if ($null -ne $Settings.enabled) {
-        Start-Step -Name 'enabled'
-        Set-Enabled -Value $Settings.enabled
-        Complete-Step
-    }
-    if ($null -ne $Settings.port) {
-        Start-Step -Name 'port'
-        Set-ListenerPort -Value $Settings.port
-        Complete-Step
-    }
-}
 """
+
+_SETTINGS = (
+    ("security_layer", "Set-SecurityLayer"),
+    ("network_level_authentication", "Set-NetworkLevelAuthentication"),
+    ("enabled", "Set-Enabled"),
+    ("port", "Set-ListenerPort"),
+)
+_SET = parts.function(
+    "Set-RequestedSetting",
+    "Settings",
+    *(
+        parts.step(name, f"{command} -Value $Settings.{name}", when=f"$null -ne $Settings.{name}")
+        for name, command in _SETTINGS
+    ),
+)
 
 _APPLY = r"""
 function Grant-KeyRead {
@@ -349,45 +328,21 @@ function Set-ListenerCertificate {
     }
     Set-CimInstance -InputObject (Get-ListenerSetting) -Property $values
 }
-
-try {
-    $request = Read-Request
-    if (($null -ne $request.key_right) -or ($null -ne $request.certificate)) {
-        Start-Step -Name 'certificate'
-        Assert-Certificate -Thumbprint $request.thumbprint
-    }
-    Start-Step -Name 'record'
-    Save-Record -Text $request.record
-    if ($request.service) {
-        Start-Step -Name 'service'
-        Set-Service -Name 'TermService' -StartupType Automatic
-        Start-Service -Name 'TermService'
-        Complete-Step
-    }
-    if ($null -ne $request.key_right) {
-        Start-Step -Name 'key_right'
-        Grant-KeyRead -Thumbprint $request.key_right
-        Complete-Step
-    }
-    if ($null -ne $request.certificate) {
-        Start-Step -Name 'binding'
-        Set-ListenerCertificate -Thumbprint $request.certificate
-        Complete-Step
-    }
-    if ($null -ne $request.firewall) {
-        Start-Step -Name 'firewall'
-        Set-FirewallRule -Rule $request.firewall
-        Complete-Step
-    }
-    Set-RequestedSetting -Settings $request.settings
-    Write-State -Request $request
-    exit 0
-}
-catch {
-    Write-Failure -Failure $_
-    exit 1
-}
 """
+_APPLY_MAIN = parts.main(
+    "if (($null -ne $request.key_right) -or ($null -ne $request.certificate)) {",
+    "    Start-Step -Name 'certificate'",
+    "    Assert-Certificate -Thumbprint $request.thumbprint",
+    "}",
+    parts.KEEP_RECORD,
+    parts.start_service("TermService"),
+    parts.step("key_right", "Grant-KeyRead -Thumbprint $request.key_right", when="$null -ne $request.key_right"),
+    parts.step(
+        "binding", "Set-ListenerCertificate -Thumbprint $request.certificate", when="$null -ne $request.certificate"
+    ),
+    parts.MAKE_FIREWALL_RULE,
+    "Set-RequestedSetting -Settings $request.settings",
+)
 
 _REMOVE = r"""
 function Revoke-KeyRead {
@@ -406,44 +361,28 @@ function Revoke-KeyRead {
     $acl.RemoveAccessRule((New-ReadRule)) | Out-Null
     Set-Acl -LiteralPath $path -AclObject $acl
 }
-
-try {
-    $request = Read-Request
-    if ($request.certificate) {
-        Start-Step -Name 'binding'
-        Remove-ItemProperty -Path $ListenerKey -Name 'SSLCertificateSHA1Hash'
-        Complete-Step
-    }
-    Set-RequestedSetting -Settings $request.settings
-    if ($request.restart) {
-        Start-Step -Name 'restart'
-        Restart-Service -Name 'TermService' -Force
-        Complete-Step
-    }
-    foreach ($thumbprint in $request.key_rights) {
-        Start-Step -Name 'key_right'
-        Revoke-KeyRead -Thumbprint $thumbprint
-        Complete-Step
-    }
-    if ($request.firewall) {
-        Remove-FirewallRule -Name $request.firewall_rule
-    }
-    Remove-Record
-    Write-State -Request $request
-    exit 0
-}
-catch {
-    Write-Failure -Failure $_
-    exit 1
-}
 """
+_REMOVE_MAIN = parts.main(
+    parts.step(
+        "binding",
+        "Remove-ItemProperty -Path $ListenerKey -Name 'SSLCertificateSHA1Hash'",
+        when="$request.certificate",
+    ),
+    "Set-RequestedSetting -Settings $request.settings",
+    parts.step("restart", "Restart-Service -Name 'TermService' -Force", when="$request.restart"),
+    "foreach ($thumbprint in $request.key_rights) {",
+    "    Start-Step -Name 'key_right'",
+    "    Revoke-KeyRead -Thumbprint $thumbprint",
+    "    Complete-Step",
+    "}",
+    parts.DROP_FIREWALL_RULE,
+    "Remove-Record",
+)
 
-_LOOK = (parts.HEAD, _NAMES, parts.CERTIFICATE, parts.STATE, _STATE)
-READ = GuestScript.assemble(name="rdp_listener_read", version=1, parts=(*_LOOK, parts.READ), changes=False)
-APPLY = GuestScript.assemble(
-    name="rdp_listener_apply", version=1, parts=(*_LOOK, parts.STEPS, parts.APPLY, _CHANGE, _APPLY), changes=True
+READ, APPLY, REMOVE = SCRIPTS = parts.scripts(
+    "rdp_listener",
+    1,
+    look=(_NAMES, _STATE),
+    apply=(_CHANGE, _SET, _APPLY, _APPLY_MAIN),
+    remove=(_CHANGE, _SET, _REMOVE, _REMOVE_MAIN),
 )
-REMOVE = GuestScript.assemble(
-    name="rdp_listener_remove", version=1, parts=(*_LOOK, parts.STEPS, parts.REMOVE, _CHANGE, _REMOVE), changes=True
-)
-SCRIPTS = (READ, APPLY, REMOVE)

@@ -3,36 +3,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guest scripts that read, apply and remove the WinRM HTTPS listener of a Windows VM.
 
-What a script is given and what it prints is JSON, as :mod:`parts` describes.
+What a script is given and what it prints is JSON; :mod:`parts` describes what both listeners have in common.
 
 `winrm_listener_read`
     Payload: `thumbprint` (upper case hexadecimal SHA-1, or null), `firewall_rule` (its Name).
-    Answer: the *state*:
-    `ok` true, `computer_name`,
-    `service` {`status`: Running | Stopped | ..., `start_type`: Automatic | Manual | Disabled},
+    Answer: the state, of the service WinRM and the record in the value WinRMListener, and:
     `listeners` [{`address`, `transport`, `port`, `hostname`, `enabled`, `thumbprint`,
     `source`: "" | "GPO" | "Compatibility"}],
     `auth` {`basic`, `kerberos`, `negotiate`, `certificate`, `credssp`: booleans},
     `allow_unencrypted` boolean,
     `policy` [names of settings that Group Policy fixes, such as "Basic", "AllowUnencrypted"],
     `session_configuration` enabled | disabled | missing,
-    `token_filter_policy` integer, or null when the value does not exist (LocalAccountTokenFilterPolicy),
-    `certificate` null or {`thumbprint`, `common_name`, `dns_names` [], `not_after` "2026-01-31T00:00:00Z",
-    `has_private_key`, `usages` [OIDs of the extended key usage]} of that thumbprint in LocalMachine\\My,
-    `firewall` null or {`enabled`, `direction`, `action`, `profile`, `protocol`, `local_ports` [strings],
-    `remote_addresses` [strings]},
-    `record` null or the text kept in HKLM:\\SOFTWARE\\azvm.access, value WinRMListener.
+    `token_filter_policy` integer, or null when the value does not exist (LocalAccountTokenFilterPolicy).
     `listeners`, `auth`, `allow_unencrypted`, `session_configuration` are null while the service does not run: Windows
     answers questions about them through the service only.
 
 `winrm_listener_apply`
-    Payload: `thumbprint`, `firewall_rule` (for the state at the end), `record` (text to keep), and what to change, null
-    for nothing: `service` true, `session_configuration` true (Enable-PSRemoting), `auth` {"Basic": "false", ...},
-    `settings` {"AllowUnencrypted": "false"}, `token_filter_policy` integer,
-    `listener` {`port`, `hostname`, `thumbprint`} (replaces the HTTPS listener on Address `*` if there is one),
-    `firewall` {`name`, `display_name`, `group`, `port`, `remote_addresses` []}.
+    Payload: `thumbprint`, `firewall_rule` (for the state at the end), `record`, and what to change, null for nothing:
+    `service` true, `session_configuration` true (Enable-PSRemoting), `auth` {"Basic": "false", ...},
+    `settings` {"AllowUnencrypted": "false"}, `token_filter_policy` integer, `firewall`,
+    `listener` {`port`, `hostname`, `thumbprint`} (replaces the HTTPS listener on Address `*` if there is one).
     Order: record, service, session_configuration, auth, settings, token_filter_policy, listener, firewall.
-    Answer: the state, and `done` [names of the steps taken].
     Fails with step `certificate` when the certificate is not in LocalMachine\\My or has no private key; with step
     `listener` when WinRM refuses it, and then puts the replaced listener back.
 
@@ -40,7 +31,6 @@ What a script is given and what it prints is JSON, as :mod:`parts` describes.
     Payload: `thumbprint`, `firewall_rule`, and what to take back, null for nothing: `listener` true, `firewall` true,
     `auth`, `settings` as above, `token_filter_policy` {`value`: integer, or null to delete the value}.
     The record goes last, always.
-    Answer: the state, and `done`.
 
 A failure after a failed listener also has `binding`: what `netsh http show sslcert` says about the port.
 """
@@ -48,7 +38,6 @@ A failure after a failed listener also has `binding`: what `netsh http show sslc
 from __future__ import annotations
 
 from . import parts
-from .script import GuestScript
 
 _NAMES = r"""
 $PolicyKey = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System'
@@ -258,50 +247,28 @@ function Set-HttpsListener {
         throw $failure
     }
 }
-
-try {
-    $request = Read-Request
-    if ($null -ne $request.listener) {
-        Start-Step -Name 'certificate'
-        Assert-Certificate -Thumbprint $request.listener.thumbprint
-    }
-    Start-Step -Name 'record'
-    Save-Record -Text $request.record
-    if ($request.service) {
-        Start-Step -Name 'service'
-        Set-Service -Name 'WinRM' -StartupType Automatic
-        Start-Service -Name 'WinRM'
-        Complete-Step
-    }
-    if ($request.session_configuration) {
-        Start-Step -Name 'session_configuration'
-        Enable-PSRemoting -Force -SkipNetworkProfileCheck | Out-Null
-        Complete-Step
-    }
-    Set-ServiceConfig -Request $request
-    if ($null -ne $request.token_filter_policy) {
-        Start-Step -Name 'token_filter_policy'
-        Set-TokenFilterPolicy -Value $request.token_filter_policy
-        Complete-Step
-    }
-    if ($null -ne $request.listener) {
-        Start-Step -Name 'listener'
-        Set-HttpsListener -Wanted $request.listener
-        Complete-Step
-    }
-    if ($null -ne $request.firewall) {
-        Start-Step -Name 'firewall'
-        Set-FirewallRule -Rule $request.firewall
-        Complete-Step
-    }
-    Write-State -Request $request
-    exit 0
-}
-catch {
-    Write-Failure -Failure $_
-    exit 1
-}
 """
+_APPLY_MAIN = parts.main(
+    "if ($null -ne $request.listener) {",
+    "    Start-Step -Name 'certificate'",
+    "    Assert-Certificate -Thumbprint $request.listener.thumbprint",
+    "}",
+    parts.KEEP_RECORD,
+    parts.start_service("WinRM"),
+    parts.step(
+        "session_configuration",
+        "Enable-PSRemoting -Force -SkipNetworkProfileCheck | Out-Null",
+        when="$request.session_configuration",
+    ),
+    "Set-ServiceConfig -Request $request",
+    parts.step(
+        "token_filter_policy",
+        "Set-TokenFilterPolicy -Value $request.token_filter_policy",
+        when="$null -ne $request.token_filter_policy",
+    ),
+    parts.step("listener", "Set-HttpsListener -Wanted $request.listener", when="$null -ne $request.listener"),
+    parts.MAKE_FIREWALL_RULE,
+)
 
 _REMOVE = r"""
 function Restore-TokenFilterPolicy {
@@ -315,39 +282,27 @@ function Restore-TokenFilterPolicy {
         Set-TokenFilterPolicy -Value $Value
     }
 }
-
-try {
-    $request = Read-Request
-    if ($request.firewall) {
-        Remove-FirewallRule -Name $request.firewall_rule
-    }
-    if ($request.listener) {
-        Start-Step -Name 'listener'
-        Remove-WSManInstance -ResourceURI $ListenerUri -SelectorSet $ListenerSelector
-        Complete-Step
-    }
-    Set-ServiceConfig -Request $request
-    if ($null -ne $request.token_filter_policy) {
-        Start-Step -Name 'token_filter_policy'
-        Restore-TokenFilterPolicy -Value $request.token_filter_policy.value
-        Complete-Step
-    }
-    Remove-Record
-    Write-State -Request $request
-    exit 0
-}
-catch {
-    Write-Failure -Failure $_
-    exit 1
-}
 """
+_REMOVE_MAIN = parts.main(
+    parts.DROP_FIREWALL_RULE,
+    parts.step(
+        "listener",
+        "Remove-WSManInstance -ResourceURI $ListenerUri -SelectorSet $ListenerSelector",
+        when="$request.listener",
+    ),
+    "Set-ServiceConfig -Request $request",
+    parts.step(
+        "token_filter_policy",
+        "Restore-TokenFilterPolicy -Value $request.token_filter_policy.value",
+        when="$null -ne $request.token_filter_policy",
+    ),
+    "Remove-Record",
+)
 
-_LOOK = (parts.HEAD, _NAMES, parts.CERTIFICATE, parts.STATE, _STATE)
-READ = GuestScript.assemble(name="winrm_listener_read", version=1, parts=(*_LOOK, parts.READ), changes=False)
-APPLY = GuestScript.assemble(
-    name="winrm_listener_apply", version=1, parts=(*_LOOK, parts.STEPS, parts.APPLY, _CHANGE, _APPLY), changes=True
+READ, APPLY, REMOVE = SCRIPTS = parts.scripts(
+    "winrm_listener",
+    1,
+    look=(_NAMES, _STATE),
+    apply=(_CHANGE, _APPLY, _APPLY_MAIN),
+    remove=(_CHANGE, _REMOVE, _REMOVE_MAIN),
 )
-REMOVE = GuestScript.assemble(
-    name="winrm_listener_remove", version=1, parts=(*_LOOK, parts.STEPS, parts.REMOVE, _CHANGE, _REMOVE), changes=True
-)
-SCRIPTS = (READ, APPLY, REMOVE)

@@ -19,7 +19,7 @@ from .._domain.network import chosen_interface
 from .._domain.outcome import Outcome
 from .._domain.probe import NotVerified, judge
 from .._domain.probe_causes import STAGES, Protocol, Stage
-from .._domain.probe_findings import judged_name
+from .._domain.probe_findings import judged_name, probed_port
 from .._domain.probe_observations import Expectation, Location, Observed, TcpState
 from .._domain.probe_rdp import SecurityProtocol
 from .._domain.probe_result import describe
@@ -32,7 +32,7 @@ from .._probe.tcp import probe_port
 from .._probe.tls import open_again, probe_handshake
 from .._probe.wsman import probe_identity
 from .._probe.x224 import ask_for_tls, probe_negotiation
-from .vm_network import addresses
+from .vm_way import way_to
 
 if t.TYPE_CHECKING:
     import socket
@@ -72,7 +72,7 @@ class Options:
         port = _DEFAULT_PORTS[protocol] if parameters["port"] is None else parameters["port"]
         if not 1 <= port <= 65535:
             raise InvalidInput(code="InvalidPort", message=f"port must be between 1 and 65535, not {port}.")
-        if parameters["connect_timeout"] <= 0:
+        if not parameters["connect_timeout"] > 0:  # nor is it "not a number"
             raise InvalidInput(code="InvalidTimeout", message="connect_timeout must be greater than zero.")
         address = parameters["address"] or None
         if address:
@@ -120,7 +120,7 @@ def probe_access(options: Options, *, candidates: Callable[[], Sequence[str]], d
 
 
 def _locate(options: Options, context: Context) -> Location:
-    """Without an address given: three reads. No hosts when the VM has no address of the wanted kind."""
+    """Without an address given: three reads or more. No hosts when the VM has no address of the wanted kind."""
     if options.address or options.target is None:
         return Location(hosts=(options.address,) if options.address else ())
     vm = compute.read_vm(context.azure, options.target)
@@ -129,17 +129,14 @@ def _locate(options: Options, context: Context) -> Location:
     nic = network.network_interface(
         context.azure, chosen_interface(vm.network_interfaces, options.network_interface, vm=str(options.target))
     )
-    known = addresses(context.azure, nic)
-    address = {
-        "auto": known.public or known.private,
-        "public": known.public,
-        "private": known.private,
-        "fqdn": known.fqdn,
-    }[options.address_type]
-    return Location(hosts=(address,) if address else ())
+    way = way_to(nic, kind=options.address_type, port=options.expected.port, context=context)
+    if way is None:
+        return Location(hosts=())
+    return Location(hosts=(way.address,), port=way.port, nat_rule=way.nat_rule)
 
 
 def _probe(options: Options, *, locate: Callable[[], Location], deadline: Deadline) -> Outcome:
+    options = dataclasses.replace(options, connect_timeout=min(options.connect_timeout, deadline.seconds))
     location = locate()
     pause = _FIRST_PAUSE
     tries = 1
@@ -198,13 +195,15 @@ class _Try:
         return Deadline(self._seconds)
 
     @property
+    def _port(self) -> int:
+        return probed_port(self._observed, self._expected)
+
+    @property
     def _server_name(self) -> str:
         return judged_name(self._observed, self._expected)
 
     def _resolve(self) -> Observed:
-        resolution, self._endpoints = resolve(
-            self._observed.location.hosts, self._expected.port, deadline=self._deadline()
-        )
+        resolution, self._endpoints = resolve(self._observed.location.hosts, self._port, deadline=self._deadline())
         return dataclasses.replace(self._observed, resolution=resolution)
 
     def _connect(self) -> Observed:
@@ -242,5 +241,5 @@ class _Try:
                 deadline=self._deadline(),
             )
 
-        identification = probe_identity(connect, host=self._server_name, port=self._expected.port, trusted=pinned)
+        identification = probe_identity(connect, host=self._server_name, port=self._port, trusted=pinned)
         return dataclasses.replace(self._observed, wsman=identification)

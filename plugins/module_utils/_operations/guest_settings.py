@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from .._azure import run_commands
 from .._domain.errors import Conflict, Refused, TimedOut
 from .._domain.guest_plan import GuestPlan
+from .._domain.outcome import Document, Outcome
+from .._domain.virtual_machine import PowerState
 from .._guest.script import ScriptFailed
 from .guest import run_in_guest
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._domain.outcome import Document
     from .._domain.virtual_machine import VirtualMachine
     from .._guest.script import GuestScript
     from .context import Context
@@ -56,6 +57,36 @@ class Guest(t.Generic[State]):
                 if conflict.code != "RunCommandRemoved":
                     raise
         return self._run(self.script, self.request)
+
+    def outcome(
+        self,
+        name: str,
+        plan: Callable[[State], Plan],
+        *,
+        predicted: Callable[[State, Plan], State],
+        script: GuestScript,
+        payload: Callable[[Plan], Document],
+        thing: Callable[[State], Document],
+        compared: Callable[[State], Document],
+        warnings: tuple[str, ...] = (),
+    ) -> Outcome:
+        """Look, plan, and carry it out; in check mode what is ``predicted`` instead.
+
+        ``thing`` is the result of that ``name``, ``compared`` what the diff shows.
+        """
+        before = self.read()
+        if self.context.check_mode:
+            planned = plan(before)
+            after = predicted(before, planned)
+        else:
+            after, planned = self.settle(before, plan, script=script, payload=payload)
+        return Outcome(
+            name=name,
+            thing=thing(after),
+            before=compared(before),
+            after=compared(after),
+            warnings=(*warnings, *planned.warnings),
+        )
 
     def settle(
         self,
@@ -101,7 +132,21 @@ class Guest(t.Generic[State]):
         return self.state(run_in_guest(self.vm, script, payload, self.context))
 
 
-def tidy_up(vm: VirtualMachine, context: Context) -> None:
+def already(name: str, seen: Document, vm: VirtualMachine, context: Context) -> Outcome:
+    """Nothing is to do, since what is ``seen`` from outside is as wanted."""
+    if not context.check_mode:
+        _tidy_up(vm, context)
+    return Outcome(name=name, thing=seen, before=seen, after=seen)
+
+
+def foreseen(name: str, thing: Document, after: Document, vm: VirtualMachine, warnings: tuple[str, ...]) -> Outcome:
+    """Check mode without a look inside the VM, which would need a Run Command: what a run would see to."""
+    if vm.power_state is not PowerState.RUNNING:
+        warnings += (f"The {vm} is {vm.power_state.value}; it must be running when its {name} is looked after.",)
+    return Outcome(name=name, thing=thing, before=None, after=after, warnings=warnings)
+
+
+def _tidy_up(vm: VirtualMachine, context: Context) -> None:
     """Remove what an interrupted run may have left: its Run Command, although its script did the work."""
     with contextlib.suppress(TimedOut):
         run_commands.tidy_up(context.azure, vm, deadline=context.deadline.within(_TIDY_SECONDS))

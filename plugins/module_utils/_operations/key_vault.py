@@ -45,10 +45,10 @@ def settled_vault(wanted: WantedVault, found: Vault | None, context: Context) ->
     """
     if found is None:
         return _made(wanted, context)
-    if found.enabled_for_deployment or not wanted.for_deployment:
+    if not wanted.for_deployment or (found.enabled_for_deployment and not found.failed):
         return found
     if context.check_mode:
-        return replace(found, enabled_for_deployment=True)
+        return replace(found, enabled_for_deployment=True, failed=False)
     return vaults.enable_for_deployment(context.azure, found)
 
 

@@ -9,12 +9,14 @@ import typing as t
 from dataclasses import dataclass
 
 from .._azure import load_balancers, network
-from .._domain.nat import chosen_rule
+from .._domain.nat import chosen_rule, rules_to
 from .._domain.resource_id import ResourceId
 
 if t.TYPE_CHECKING:
     from .._azure.clients import AzureClients
     from .._domain.deadline import Deadline
+    from .._domain.nat import BalancedConfiguration, LoadBalancer
+    from .._domain.network import NetworkInterface, PublicAddress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +35,16 @@ class NatEndpoint:
 
 
 def nat_endpoint(
-    azure: AzureClients, nic: ResourceId, *, port: int, deadline: Deadline, protocol: str = "Tcp"
+    azure: AzureClients, nic: NetworkInterface, *, port: int, deadline: Deadline, protocol: str = "Tcp"
 ) -> NatEndpoint | None:
     """The way to ``port`` behind the primary ip configuration of ``nic``; ``None`` when no NAT rule leads there.
 
-    One read where no load balancer refers to the interface, else one for each load balancer and one for the address.
+    No read where the configuration refers to no load balancer, else one for each and one for the address.
     """
-    found = load_balancers.balanced_configurations(azure, nic)
-    main = next((each for each in found if each.primary), found[0] if found else None)
+    main = nic.main.balanced
     if main is None:
         return None
-    balancers = [load_balancers.load_balancer(azure, each) for each in main.balancer_ids]
-    way = chosen_rule(main, balancers, port=port, protocol=protocol)
+    way = chosen_rule(main, _balancers(azure, main), port=port, protocol=protocol)
     if way is None:
         return None
     balancer, rule = way
@@ -61,3 +61,17 @@ def nat_endpoint(
         )
     public = network.public_address(azure, ResourceId.parse(frontend.public_address_id))
     return NatEndpoint(address=public.address, fqdn=public.fqdn, port=outside, public=True, rule_id=str(rule.id))
+
+
+def nat_addresses(azure: AzureClients, nic: NetworkInterface) -> list[PublicAddress]:
+    """The public addresses whose NAT rules lead to any port of the primary ip configuration of ``nic``."""
+    main = nic.main.balanced
+    if main is None:
+        return []
+    frontends = [balancer.frontend_of(rule) for balancer, rule in rules_to(main, _balancers(azure, main))]
+    found = {each.public_address_id for each in frontends if each and each.public_address_id}
+    return [network.public_address(azure, ResourceId.parse(text)) for text in sorted(found)]
+
+
+def _balancers(azure: AzureClients, main: BalancedConfiguration) -> list[LoadBalancer]:
+    return [load_balancers.load_balancer(azure, each) for each in main.balancer_ids]

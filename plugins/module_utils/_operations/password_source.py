@@ -166,7 +166,7 @@ class GeneratedPassword:
             former = f"; the former one is in version {self._former.version}" if self._former else ""
             return (
                 f"The new password stays in the secret {self._secret}, because the VM may have taken it{former}."
-                " Run the task again: it sets the password that the secret holds."
+                " The next run sets it."
             )
         self._restored = False
         try:

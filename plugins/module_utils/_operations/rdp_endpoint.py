@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from .._azure import compute, network
 from .._domain.errors import NotReady
 from .._domain.network import chosen_interface
-from .nat import nat_endpoint
-from .vm_network import addresses
+from .vm_way import way_to
 
 if t.TYPE_CHECKING:
     from .._domain.network import NetworkInterface
@@ -46,46 +45,18 @@ class Endpoint:
 def rdp_endpoint(
     target: VmTarget, *, address_type: str, network_interface: str | None, port: int | None, context: Context
 ) -> Endpoint:
-    """The way of that kind to ``port`` of the VM, on its primary or the named interface; two to six reads.
+    """The way of that kind to ``port`` of the VM, on its primary or the named interface; see :func:`way_to`.
 
-    ``auto`` is the DNS name of its public address, else that address, else the same of a load balancer whose NAT rule
-    leads to the port, else the private address. Raises :class:`NotReady` when there is none.
+    ``auto`` prefers the DNS name. Raises :class:`NotReady` when there is no such way.
     """
     vm = compute.read_vm(context.azure, target)
     nic = network.network_interface(
         context.azure, chosen_interface(vm.network_interfaces, network_interface, vm=str(vm))
     )
-    found = _own(nic, address_type, port or DEFAULT_PORT, vm, context)
-    if found is None and address_type != "private" and nic.main.public_address_id is None:
-        found = _balanced(nic, address_type, port or DEFAULT_PORT, vm, context)
-    if found is None and address_type == "auto" and nic.main.public_address_id is None and nic.main.private_address:
-        return Endpoint(address=nic.main.private_address, port=port or DEFAULT_PORT, computer_name=vm.computer_name)
-    if found is None:
+    way = way_to(nic, kind=address_type, port=port or DEFAULT_PORT, context=context, named=True)
+    if way is None:
         raise _no_address(vm, nic, address_type)
-    return found
-
-
-def _own(nic: NetworkInterface, kind: str, port: int, vm: VirtualMachine, context: Context) -> Endpoint | None:
-    """The interface's own address of that kind; for ``auto`` a public one."""
-    known = addresses(context.azure, nic)
-    address = {
-        "auto": known.fqdn or known.public,
-        "fqdn": known.fqdn,
-        "public": known.public,
-        "private": known.private,
-    }[kind]
-    return Endpoint(address=address, port=port, computer_name=vm.computer_name) if address else None
-
-
-def _balanced(nic: NetworkInterface, kind: str, port: int, vm: VirtualMachine, context: Context) -> Endpoint | None:
-    """A load balancer's public address of that kind; an internal one is no better than the private address."""
-    way = nat_endpoint(context.azure, nic.id, port=port, deadline=context.deadline)
-    if way is None or not way.public:
-        return None
-    address = {"auto": way.fqdn or way.address, "fqdn": way.fqdn, "public": way.address}[kind]
-    if not address:
-        return None
-    return Endpoint(address=address, port=way.port, computer_name=vm.computer_name, nat_rule=way.rule_id)
+    return Endpoint(address=way.address, port=way.port, computer_name=vm.computer_name, nat_rule=way.nat_rule)
 
 
 def _no_address(vm: VirtualMachine, nic: NetworkInterface, kind: str) -> NotReady:

@@ -11,59 +11,41 @@ from .._domain.probe_causes import Cause, Protocol
 from .._domain.probe_observations import Expectation
 from .._domain.probe_rdp import Nla
 from .._domain.rdp_listener import DEFAULT_PORT, SECURITY_LAYERS
-from .access_probe import Options, probe_access
-from .listener_probe import vm_address
+from .listener_probe import probe_once, way_from_here
 
 if t.TYPE_CHECKING:
     from .._domain.outcome import Document
     from .._domain.virtual_machine import VirtualMachine
     from .context import Context
+    from .vm_rdp_listener import Options
 
-_CONNECT_SECONDS = 4.0
 
-
-def rdp_seen_from_here(
-    vm: VirtualMachine,
-    *,
-    port: int | None,
-    thumbprint: str | None,
-    network_level_authentication: bool | None,
-    security_layer: int | None,
-    address: str | None,
-    network_interface: str | None,
-    context: Context,
-) -> Document | None:
+def rdp_seen_from_here(options: Options, vm: VirtualMachine, context: Context) -> Document | None:
     """The ``listener`` result as far as it shows from outside; None when it does not answer as wanted, or can't tell.
 
     Presenting a certificate proves that the key is readable. A None among the options is not looked at; without a port
     it is asked at 3389.
     """
-    host = address or vm_address(vm, network_interface, context)
-    if host is None:
+    port = options.port or DEFAULT_PORT
+    way = way_from_here(options, port, vm, context)
+    if way is None:
         return None
-    options = Options(
-        expected=Expectation(protocol=Protocol.RDP, port=port or DEFAULT_PORT, thumbprint=thumbprint),
-        address=host,
-        connect_timeout=_CONNECT_SECONDS,
-        wait=False,
-        required=False,
-    )
-    probe = probe_access(options, candidates=lambda: [host], deadline=context.deadline).thing
+    probe = probe_once(way, Expectation(protocol=Protocol.RDP, port=way.port, thumbprint=options.thumbprint), context)
     seen, tls = probe["rdp"] or {}, probe["tls"] or {}
     # For whom the certificate is made out does not matter where its thumbprint says which one it is.
     named = probe["cause"] == Cause.CERTIFICATE_NAME_MISMATCH.value and tls.get("thumbprint_matches") is True
     if not (probe["verified"] or named):
         return None
     required = seen["nla"] == Nla.REQUIRED.value
-    if network_level_authentication is not None and required != network_level_authentication:
+    if options.network_level_authentication not in (None, required):
         return None
     layer = _security_layer(seen)
-    if security_layer is not None and layer != SECURITY_LAYERS[security_layer]:
+    if options.security_layer is not None and layer != SECURITY_LAYERS[options.security_layer]:
         return None
     certificate = tls.get("certificate") or {}
     return {
         "enabled": True,
-        "port": options.expected.port,
+        "port": port,
         "thumbprint": certificate.get("thumbprint"),
         "certificate_source": None,
         "network_level_authentication": required,

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._azure import compute, network
+from .._azure.polling import awaiting
 from .._domain.errors import Conflict, InvalidInput, NotFound, NotReady
 from .._domain.expiry import checked_duration
 from .._domain.network import chosen_interface
@@ -213,9 +214,10 @@ def _applied(opening: Opening, change: RuleChange, options: Options, context: Co
             if not network.is_priority_clash(error) or options.priority is not None:
                 raise
             group = change.guard.group.id
-            waiting_for = f"a free priority in the security group {group.name}"
-            context.deadline.pause(0.2, waiting_for=waiting_for, last_seen=error.message)
-            guard = replace(change.guard, group=network.security_group(context.azure, group))
+            waiting_for, last_seen = f"a free priority in the security group {group.name}", error.message
+            context.deadline.pause(0.2, waiting_for=waiting_for, last_seen=last_seen)
+            with awaiting(waiting_for, deadline=context.deadline, last_seen=last_seen):
+                guard = replace(change.guard, group=network.security_group(context.azure, group))
             # Ten runs that met on one number would meet on the next one, too. Any number will do: no cryptography.
             skip = random.randrange(spread)  # noqa: S311 - no secret hangs on it
             change = _planned(opening, guard, options, skip=skip)

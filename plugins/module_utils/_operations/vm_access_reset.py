@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._azure import compute, extensions
+from .._azure.polling import awaiting
 from .._domain.access_extension import DEFAULT_NAME, VERSION, WantedReset, newer
 from .._domain.access_reset import (
     CONFIGURATION,
@@ -141,8 +142,8 @@ class _Reset:
     def _rounds(self) -> Outcome:
         performed: ResetPlan | None = None
         before: AccessExtension | None = None
+        installed = self._installed()
         while True:
-            installed = self._installed()
             if performed is None:
                 before = installed.access
             require_member(self._vm, installed.access, force=self._options.force)
@@ -154,12 +155,12 @@ class _Reset:
             try:
                 done = self._carry_out(plan, installed.access)
             except _Overtaken as overtaken:
-                self._pause(overtaken.error.message)
+                installed = self._look_again(overtaken.error.message)
                 continue
             performed = performed or plan
             if self._source is None or not self._source.overtaken():
                 return self._outcome(performed, before, done, installed=installed)
-            self._pause("another run wrote a newer password to the vault")
+            installed = self._look_again("another run wrote a newer password to the vault")
 
     def _installed(self) -> InstalledExtensions:
         azure = self._context.azure
@@ -305,12 +306,11 @@ class _Reset:
             text = text.replace(secret, "********")
         return text
 
-    def _pause(self, last_seen: str) -> None:
-        self._context.deadline.pause(
-            self._context.azure.poll_interval,
-            waiting_for=f"other resets of the {self._vm}",
-            last_seen=last_seen.rstrip("."),
-        )
+    def _look_again(self, last_seen: str) -> InstalledExtensions:
+        waiting_for, deadline = f"other resets of the {self._vm}", self._context.deadline
+        deadline.pause(self._context.azure.poll_interval, waiting_for=waiting_for, last_seen=last_seen)
+        with awaiting(waiting_for, deadline=deadline, last_seen=last_seen):
+            return self._installed()
 
 
 class _Overtaken(Exception):

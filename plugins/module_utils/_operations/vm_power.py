@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._azure import compute
+from .._azure.polling import awaited
 from .._domain.errors import InvalidInput, TimedOut
 from .._domain.outcome import Document, Outcome
 from .._domain.power import ACTIONS, planned_power
@@ -70,26 +71,17 @@ def run(options: Options, context: Context) -> Outcome:
 def _settled(vm: VirtualMachine, target: VmTarget, context: Context) -> VirtualMachine:
     """The VM once it is no longer on its way to another power state."""
     moving = (PowerState.STARTING, PowerState.STOPPING, PowerState.DEALLOCATING)
-    while vm.power_state in moving and not context.check_mode:
-        context.deadline.pause(
-            context.azure.poll_interval,
-            waiting_for=f"the {vm} to settle",
-            last_seen=f"power state {vm.power_state.value}",
-        )
-        vm = compute.read_vm(context.azure, target)
-    return vm
+    if context.check_mode:
+        return vm
+    return _awaited(vm, target, context, over=lambda state: state not in moving, waiting_for=f"the {vm} to settle")
 
 
 def _arrived(wanted: PowerState, target: VmTarget, context: Context) -> tuple[VirtualMachine, tuple[str, ...]]:
     """The VM once its instance view says so (it may lag), and for a running one once its agent reports or won't."""
     vm = compute.read_vm(context.azure, target)
-    while vm.power_state is not wanted and wanted is not PowerState.UNKNOWN:
-        context.deadline.pause(
-            context.azure.poll_interval,
-            waiting_for=f"the {vm} to be {wanted.value}",
-            last_seen=f"power state {vm.power_state.value}",
-        )
-        vm = compute.read_vm(context.azure, target)
+    if wanted is not PowerState.UNKNOWN:
+        waiting_for = f"the {vm} to be {wanted.value}"
+        vm = _awaited(vm, target, context, over=lambda state: state is wanted, waiting_for=waiting_for)
     if wanted is not PowerState.RUNNING or vm.agent is AgentState.MISSING:
         return vm, ()
     try:
@@ -99,6 +91,25 @@ def _arrived(wanted: PowerState, target: VmTarget, context: Context) -> tuple[Vi
     if vm.agent is not AgentState.READY:
         return vm, (f"The {vm} runs, but its agent is {vm.agent.value}: {vm.agent_message}",)
     return vm, ()
+
+
+def _awaited(
+    vm: VirtualMachine,
+    target: VmTarget,
+    context: Context,
+    *,
+    over: t.Callable[[PowerState], bool],
+    waiting_for: str,
+) -> VirtualMachine:
+    return awaited(
+        vm,
+        lambda: compute.read_vm(context.azure, target),
+        over=lambda vm: over(vm.power_state),
+        seen=lambda vm: f"power state {vm.power_state.value}",
+        waiting_for=waiting_for,
+        deadline=context.deadline,
+        pause=context.azure.poll_interval,
+    )
 
 
 def _thing(vm: VirtualMachine) -> Document:

@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._azure import compute, load_balancers, public_addresses
+from .._azure.polling import awaiting
 from .._azure.public_addresses import Snapshot
 from .._domain.errors import AccessError, Refused
 from .._domain.network import chosen_interface
@@ -78,8 +79,10 @@ def run(options: Options, context: Context) -> Outcome:
         label=options.label,
     )
     first: _Seen | None = None
+    waiting_for, last_seen = f"the network interface {nic_id.name} to be left alone", ""
     while True:
-        seen = _look(options, wish, nic_id, context)
+        with awaiting(waiting_for, deadline=context.deadline, last_seen=last_seen):
+            seen = _look(options, wish, nic_id, context)
         run_through = _Run(seen, context)
         try:
             after = seen.plan.after if context.check_mode else run_through.carry_out()
@@ -88,9 +91,8 @@ def run(options: Options, context: Context) -> Outcome:
                 raise _explained(error, options) from error
             # What this run has written so far is its change, even when somebody else did the rest.
             first = first or (seen if run_through.wrote else None)
-            context.deadline.pause(
-                0.2, waiting_for=f"the network interface {nic_id.name} to be left alone", last_seen=error.message
-            )
+            last_seen = error.message
+            context.deadline.pause(0.2, waiting_for=waiting_for, last_seen=last_seen)
         else:
             return _outcome(first or seen, seen, after, wish)
 

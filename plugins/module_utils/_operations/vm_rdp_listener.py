@@ -10,17 +10,15 @@ from dataclasses import dataclass
 
 from .._azure import compute
 from .._domain.errors import InvalidInput
-from .._domain.firewall_addresses import RemoteAddresses, remote_addresses
 from .._domain.outcome import Document, Outcome
 from .._domain.rdp_listener import FIREWALL_RULE, SECURITY_LAYERS, KeyAccess, RdpState, WantedRdp
 from .._domain.rdp_listener_plan import after_changes, after_removal, plan_absent, plan_present, said
-from .._domain.resource_id import VmTarget
-from .._domain.virtual_machine import PowerState, require_windows
+from .._domain.virtual_machine import require_windows
 from .._guest.rdp_listener import APPLY, READ, REMOVE
 from .._guest.rdp_messages import apply_payload, explained, rdp_state, read_payload, remove_payload
 from .guest import ready_for_scripts
-from .guest_settings import Guest, tidy_up
-from .listener_options import checked_name, checked_port, checked_thumbprint
+from .guest_settings import Guest, already, foreseen
+from .listener_options import ListenerOptions, checked_port
 from .rdp_listener_probe import rdp_seen_from_here
 
 if t.TYPE_CHECKING:
@@ -29,22 +27,12 @@ if t.TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What the module was asked for, checked. ``verify`` is ``auto`` or ``guest``; ``address`` is where it probes.
+class Options(ListenerOptions):
+    """What the module was asked for, checked. ``security_layer`` is the number that Windows has for it."""
 
-    ``security_layer`` is the number that Windows has for it.
-    """
-
-    target: VmTarget
-    present: bool
-    thumbprint: str | None
     network_level_authentication: bool | None
     security_layer: int | None
     port: int | None
-    remote: RemoteAddresses
-    verify: str
-    address: str | None
-    network_interface: str | None
 
     @classmethod
     def from_parameters(cls, parameters: t.Mapping[str, t.Any]) -> Options:
@@ -57,16 +45,10 @@ class Options:
                 hint="Set security_layer to negotiate or tls.",
             )
         return cls(
-            target=VmTarget.from_options(parameters),
-            present=parameters["state"] == "present",
-            thumbprint=checked_thumbprint(parameters["certificate_thumbprint"]),
+            **cls.checked(parameters),
             network_level_authentication=parameters["network_level_authentication"],
             security_layer=None if layer is None else SECURITY_LAYERS.index(layer),
             port=None if parameters["port"] is None else checked_port(parameters["port"]),
-            remote=remote_addresses(parameters["remote_addresses"] or []),
-            verify=parameters["verify"],
-            address=checked_name("address", parameters["address"]),
-            network_interface=parameters["network_interface"] or None,
         )
 
     def wanted(self) -> WantedRdp:
@@ -95,69 +77,42 @@ def run(options: Options, context: Context) -> Outcome:
 
 
 def _present(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
-    if options.verify == "auto" and vm.power_state is PowerState.RUNNING:
-        seen = rdp_seen_from_here(
-            vm,
-            port=options.port,
-            thumbprint=options.thumbprint,
-            network_level_authentication=options.network_level_authentication,
-            security_layer=options.security_layer,
-            address=options.address,
-            network_interface=options.network_interface,
-            context=context,
-        )
-        if seen is not None:
-            if not context.check_mode:
-                tidy_up(vm, context)
-            return Outcome(name="listener", thing=seen, before=seen, after=seen)
+    seen = rdp_seen_from_here(options, vm, context) if options.worth_a_look(vm) else None
+    if seen is not None:
+        return already("listener", seen, vm, context)
     if context.check_mode and options.verify == "auto":
         return _unseen(options, vm)
     wanted = options.wanted()
-    vm = ready_for_scripts(vm, options.target, context)
     guest = _guest(vm, options, context)
-    before = guest.read()
-    if context.check_mode:
-        changes = plan_present(before, wanted)
-        after = after_changes(before, changes)
-    else:
-        after, changes = guest.settle(
-            before,
-            lambda state: plan_present(state, wanted),
-            script=APPLY,
-            payload=lambda changes: apply_payload(guest.request, changes),
-        )
-    return Outcome(
-        name="listener",
-        thing=_thing(after),
-        before=_compared(before),
-        after=_compared(after),
-        warnings=(*options.remote.warnings, *changes.warnings),
+    return guest.outcome(
+        "listener",
+        lambda state: plan_present(state, wanted),
+        predicted=after_changes,
+        script=APPLY,
+        payload=lambda changes: apply_payload(guest.request, changes),
+        thing=_thing,
+        compared=_compared,
+        warnings=options.remote.warnings,
     )
 
 
 def _absent(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
     if context.check_mode and options.verify == "auto":
         return _unseen(options, vm)
-    vm = ready_for_scripts(vm, options.target, context)
     guest = _guest(vm, options, context)
-    before = guest.read()
-    if context.check_mode:
-        removal = plan_absent(before)
-        after = after_removal(before, removal)
-    else:
-        after, removal = guest.settle(
-            before, plan_absent, script=REMOVE, payload=lambda removal: remove_payload(guest.request, removal)
-        )
-    return Outcome(
-        name="listener",
-        thing=_thing(after),
-        before=_compared(before),
-        after=_compared(after),
-        warnings=removal.warnings,
+    return guest.outcome(
+        "listener",
+        plan_absent,
+        predicted=after_removal,
+        script=REMOVE,
+        payload=lambda removal: remove_payload(guest.request, removal),
+        thing=_thing,
+        compared=_compared,
     )
 
 
 def _guest(vm: VirtualMachine, options: Options, context: Context) -> Guest[RdpState]:
+    vm = ready_for_scripts(vm, options.target, context)
     return Guest(
         vm=vm,
         context=context,
@@ -184,7 +139,6 @@ _EMPTY: Document = {
 
 
 def _unseen(options: Options, vm: VirtualMachine) -> Outcome:
-    """Check mode without a look inside the VM, which would need a Run Command: what a run would see to."""
     after: Document = {}
     if options.present:
         wanted = options.wanted()
@@ -192,10 +146,7 @@ def _unseen(options: Options, vm: VirtualMachine) -> Outcome:
         after["firewall"] = {"name": FIREWALL_RULE, "remote_addresses": list(wanted.remote_addresses)}
         if wanted.thumbprint:
             after["thumbprint"] = wanted.thumbprint
-    warnings = [*options.remote.warnings]
-    if vm.power_state is not PowerState.RUNNING:
-        warnings.append(f"The {vm} is {vm.power_state.value}; it must be running when its listener is looked after.")
-    return Outcome(name="listener", thing={**_EMPTY, **after}, before=None, after=after, warnings=tuple(warnings))
+    return foreseen("listener", {**_EMPTY, **after}, after, vm, options.remote.warnings)
 
 
 _READABLE = {KeyAccess.GRANTED: True, KeyAccess.MISSING: False, KeyAccess.UNKNOWN: None, None: None}

@@ -10,19 +10,17 @@ from dataclasses import dataclass
 
 from .._azure import compute
 from .._domain.errors import InvalidInput
-from .._domain.firewall_addresses import RemoteAddresses, remote_addresses
 from .._domain.listener import FIREWALL_RULE, GuestState, WantedListener
 from .._domain.listener_plan import plan_absent, plan_present
 from .._domain.listener_prediction import after_changes, after_removal
 from .._domain.outcome import Document, Outcome
-from .._domain.resource_id import VmTarget
-from .._domain.virtual_machine import PowerState, require_windows
+from .._domain.virtual_machine import require_windows
 from .._guest.winrm_listener import APPLY, READ, REMOVE
 from .._guest.winrm_messages import apply_payload, explained, guest_state, read_payload, remove_payload
 from .guest import ready_for_scripts
-from .guest_settings import Guest, tidy_up
-from .listener_options import checked_name, checked_port, checked_thumbprint
-from .listener_probe import seen_from_here
+from .guest_settings import Guest, already, foreseen
+from .listener_options import ListenerOptions, checked_name, checked_port
+from .winrm_listener_probe import winrm_seen_from_here
 
 if t.TYPE_CHECKING:
     from .._domain.virtual_machine import VirtualMachine
@@ -30,32 +28,19 @@ if t.TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What the module was asked for, checked. ``verify`` is ``auto`` or ``guest``; ``address`` is where it probes."""
+class Options(ListenerOptions):
+    """What the module was asked for, checked."""
 
-    target: VmTarget
-    present: bool
     port: int
-    thumbprint: str | None
     hostname: str | None
-    remote: RemoteAddresses
-    verify: str
-    address: str | None
-    network_interface: str | None
 
     @classmethod
     def from_parameters(cls, parameters: t.Mapping[str, t.Any]) -> Options:
         """Raise :class:`InvalidInput` for what can't be right."""
         return cls(
-            target=VmTarget.from_options(parameters),
-            present=parameters["state"] == "present",
+            **cls.checked(parameters),
             port=checked_port(parameters["port"]),
-            thumbprint=checked_thumbprint(parameters["certificate_thumbprint"]),
             hostname=checked_name("hostname", parameters["hostname"]),
-            remote=remote_addresses(parameters["remote_addresses"] or []),
-            verify=parameters["verify"],
-            address=checked_name("address", parameters["address"]),
-            network_interface=parameters["network_interface"] or None,
         )
 
     def wanted(self) -> WantedListener:
@@ -86,66 +71,42 @@ def run(options: Options, context: Context) -> Outcome:
 
 
 def _present(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
-    if options.verify == "auto" and options.thumbprint and vm.power_state is PowerState.RUNNING:
-        seen = seen_from_here(
-            vm,
-            port=options.port,
-            thumbprint=options.thumbprint,
-            hostname=options.hostname,
-            address=options.address,
-            network_interface=options.network_interface,
-            context=context,
-        )
-        if seen is not None:
-            if not context.check_mode:
-                tidy_up(vm, context)
-            return Outcome(name="listener", thing=seen, before=seen, after=seen)
+    seen = None
+    if options.thumbprint and options.worth_a_look(vm):
+        seen = winrm_seen_from_here(options, options.thumbprint, vm, context)
+    if seen is not None:
+        return already("listener", seen, vm, context)
     if context.check_mode and (options.verify == "auto" or not options.thumbprint):
         return _unseen(options, vm)
     wanted = options.wanted()
-    vm = ready_for_scripts(vm, options.target, context)
-    guest = _guest(vm, options, context)
-    before = guest.read()
-    if context.check_mode:
-        changes = plan_present(before, wanted)
-        after = after_changes(before, changes)
-    else:
-        after, changes = guest.settle(
-            before,
-            lambda state: plan_present(state, wanted),
-            script=APPLY,
-            payload=lambda changes: apply_payload(wanted.thumbprint, changes),
-        )
-    return Outcome(
-        name="listener",
-        thing=_thing(after, wanted),
-        before=_compared(before),
-        after=_compared(after),
-        warnings=(*options.remote.warnings, *changes.warnings),
+    return _guest(vm, options, context).outcome(
+        "listener",
+        lambda state: plan_present(state, wanted),
+        predicted=after_changes,
+        script=APPLY,
+        payload=lambda changes: apply_payload(wanted.thumbprint, changes),
+        thing=lambda state: _thing(state, wanted),
+        compared=_compared,
+        warnings=options.remote.warnings,
     )
 
 
 def _absent(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
     if context.check_mode and options.verify == "auto":
         return _unseen(options, vm)
-    vm = ready_for_scripts(vm, options.target, context)
-    guest = _guest(vm, options, context)
-    before = guest.read()
-    if context.check_mode:
-        removal = plan_absent(before)
-        after = after_removal(before, removal)
-    else:
-        after, removal = guest.settle(before, plan_absent, script=REMOVE, payload=remove_payload)
-    return Outcome(
-        name="listener",
-        thing=_thing(after, None),
-        before=_compared(before),
-        after=_compared(after),
-        warnings=removal.warnings,
+    return _guest(vm, options, context).outcome(
+        "listener",
+        plan_absent,
+        predicted=after_removal,
+        script=REMOVE,
+        payload=remove_payload,
+        thing=lambda state: _thing(state, None),
+        compared=_compared,
     )
 
 
 def _guest(vm: VirtualMachine, options: Options, context: Context) -> Guest[GuestState]:
+    vm = ready_for_scripts(vm, options.target, context)
     return Guest(
         vm=vm,
         context=context,
@@ -157,7 +118,6 @@ def _guest(vm: VirtualMachine, options: Options, context: Context) -> Guest[Gues
 
 
 def _unseen(options: Options, vm: VirtualMachine) -> Outcome:
-    """Check mode without a look inside the VM, which would need a Run Command: what a run would see to."""
     after: Document = {"present": options.present, "address": "*", "transport": "HTTPS", "port": options.port}
     if options.present:
         after |= {
@@ -166,11 +126,7 @@ def _unseen(options: Options, vm: VirtualMachine) -> Outcome:
             "enabled": True,
             "firewall": {"name": FIREWALL_RULE, "remote_addresses": list(options.remote.addresses)},
         }
-    thing = {**_EMPTY, **after, "verified_by": None}
-    warnings = [*options.remote.warnings]
-    if vm.power_state is not PowerState.RUNNING:
-        warnings.append(f"The {vm} is {vm.power_state.value}; it must be running when the listener is looked after.")
-    return Outcome(name="listener", thing=thing, before=None, after=after, warnings=tuple(warnings))
+    return foreseen("listener", {**_EMPTY, **after, "verified_by": None}, after, vm, options.remote.warnings)
 
 
 _EMPTY: Document = {

@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._azure import compute, network, vaults
+from .._azure.polling import awaited, awaiting
 from .._domain.certificates import CertificateNames, Validity, reason_to_renew
 from .._domain.errors import Busy, Conflict, InvalidInput
 from .._domain.network import chosen_interface
@@ -27,6 +28,7 @@ from .._domain.vaults import (
 from .._domain.virtual_machine import certificates_missing, require_os_profile, require_running, require_windows
 from .certificate_holders import ControllerCertificate, VaultCertificate, WantedCertificate
 from .key_vault import WantedVault, settled_vault
+from .nat import nat_addresses
 from .vm_network import addresses
 
 if t.TYPE_CHECKING:
@@ -244,8 +246,9 @@ def _names(options: Options, context: Context, vm: VirtualMachine) -> Certificat
             context.azure, chosen_interface(vm.network_interfaces, options.network_interface, vm=str(vm))
         )
         known = addresses(context.azure, nic)
-        dns += [known.fqdn, vm.computer_name]
-        ip += [known.public, known.private]
+        fronts = [] if nic.main.public_address_id else nat_addresses(context.azure, nic)
+        dns += [known.fqdn, *(each.fqdn for each in fronts), vm.computer_name]
+        ip += [known.public, *(each.address for each in fronts), known.private]
     # The name of the certificate is the same for all VMs that share it, which that of the VM would not be.
     return CertificateNames.of(dns, ip, fallback=options.certificate_name)
 
@@ -280,20 +283,26 @@ def _update(context: Context, vm: VirtualMachine, target: VmTarget, wanted: t.Ca
         except Conflict as error:
             if not isinstance(error, Busy) and error.details.get("status") != 412 and error.code != _PREEMPTED:
                 raise
-            context.deadline.pause(0.5, waiting_for=f"a quiet moment of the {vm}", last_seen=error.message)
-            vm = _quiet(context, compute.read_vm(context.azure, target), target)
+            waiting_for, last_seen = f"a quiet moment of the {vm}", error.message
+            context.deadline.pause(0.5, waiting_for=waiting_for, last_seen=last_seen)
+            with awaiting(waiting_for, deadline=context.deadline, last_seen=last_seen):
+                vm = compute.read_vm(context.azure, target)
+            vm = _quiet(context, vm, target)
         else:
             return groups
 
 
 def _quiet(context: Context, vm: VirtualMachine, target: VmTarget) -> VirtualMachine:
     """The VM once no update is under way: until then it may lack a certificate that it already refers to."""
-    while vm.provisioning_state == "Updating" and not context.check_mode:
-        context.deadline.pause(
-            context.azure.poll_interval, waiting_for=f"the running update of the {vm}", last_seen=vm.provisioning_state
-        )
-        vm = compute.read_vm(context.azure, target)
-    return vm
+    return awaited(
+        vm,
+        lambda: compute.read_vm(context.azure, target),
+        over=lambda vm: vm.provisioning_state != "Updating" or context.check_mode,
+        seen=lambda vm: vm.provisioning_state,
+        waiting_for=f"the running update of the {vm}",
+        deadline=context.deadline,
+        pause=context.azure.poll_interval,
+    )
 
 
 def _references(options: Options, groups: Groups, vault_uri: str) -> list[str]:
@@ -320,13 +329,18 @@ def _vault(vault: Vault) -> Document:
     return {"id": str(vault.id), "name": vault.id.name, "uri": vault.uri or None, "location": vault.location}
 
 
+def _vault_state(vault: Vault) -> Document:
+    state: Document = {"name": vault.id.name, "enabled_for_deployment": vault.enabled_for_deployment}
+    return {**state, "failed": True} if vault.failed else state
+
+
 def _state(
     vault: Vault | None, certificate: str | None, references: list[str], vm: VirtualMachine | None = None
 ) -> Document | None:
     if vault is None and certificate is None and not references:
         return None
     return {
-        "vault": {"name": vault.id.name, "enabled_for_deployment": vault.enabled_for_deployment} if vault else None,
+        "vault": _vault_state(vault) if vault else None,
         "certificate": certificate,
         "references": references,
         # Only where it says something: an update that failed over a certificate has to be made again.
