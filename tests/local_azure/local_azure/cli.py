@@ -14,13 +14,17 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from . import control
+from . import contract, control
 from .control import ControlError, NotRunning
 from .core.faults import ACTIONS
 from .core.wire import Json
 from .home import Home, HomeError
 
 NOT_RUNNING = 3
+_FAULT_FIELDS = (
+    *("action", "method", "path", "agent", "nth", "probability", "seed", "times"),
+    *("status", "code", "message", "retry_after", "seconds"),
+)
 _DURATION = re.compile(r"\+(?=\d)(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s)?")
 
 
@@ -51,6 +55,8 @@ def _start(home: Home, options: argparse.Namespace) -> int:
     state = "is running" if new else "was already running"
     print(f"The local Azure {state}: scenario {facts['scenario']}, proxy 127.0.0.1:{facts['proxy_port']}.")
     print(f"To use it: . {home.env}")
+    if options.contract is not None and _specifications(options) is None:
+        print(f"Not checked against Azure's specifications: they are not in {options.contract}.")
     return 0
 
 
@@ -82,6 +88,18 @@ def _state(home: Home, options: argparse.Namespace) -> int:
     return 0
 
 
+def _contract(home: Home, options: argparse.Namespace) -> int:
+    if not home.contract.exists():
+        print("Not checked against Azure's specifications.")
+        return 0
+    found = contract.violations_in(home.contract)
+    for line in dict.fromkeys(map(str, found)):
+        print(line)
+    accepted = [one for one in found if not one.refused]
+    print(f"{len(accepted)} violations of Azure's specifications.")
+    return 1 if accepted else 0
+
+
 def _reset(home: Home, options: argparse.Namespace) -> int:
     facts = control.ask(home, "reset", {"clear_journal": options.clear_journal})
     print(f"Back to the start of scenario {facts['scenario']}.")
@@ -99,8 +117,7 @@ def _scenario(home: Home, options: argparse.Namespace) -> int:
 
 def _fault(home: Home, options: argparse.Namespace) -> int:
     if options.fault == "add":
-        fields = ("action", "method", "path", "nth", "times", "status", "code", "message", "retry_after", "seconds")
-        _print_json(control.ask(home, "fault/add", {name: getattr(options, name) for name in fields}))
+        _print_json(control.ask(home, "fault/add", {name: getattr(options, name) for name in _FAULT_FIELDS}))
     elif options.fault == "list":
         for rule in control.ask(home, "fault/list")["faults"]:
             print(json.dumps(rule))
@@ -141,6 +158,7 @@ def _serve(home: Home, options: argparse.Namespace) -> int:
         port=options.port,
         count=options.count,
         pace=options.pace,
+        contract=_specifications(options),
     )
     try:
         home.prepare()
@@ -160,7 +178,16 @@ def _serve_arguments(options: argparse.Namespace) -> list[str]:
     arguments += ["--port", str(options.port), "--count", str(options.count)]
     if options.pace is not None:
         arguments += ["--pace", str(options.pace)]
+    specifications = _specifications(options)
+    if specifications is not None:
+        arguments += ["--contract", str(specifications)]
     return arguments
+
+
+def _specifications(options: argparse.Namespace) -> Path | None:
+    """The folder of Azure's specifications, if one was named and is there."""
+    folder: Path | None = options.contract
+    return folder.absolute() if folder is not None and folder.is_dir() else None
 
 
 def _print_json(value: Json) -> None:
@@ -188,11 +215,19 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--port", type=_at_least(int, 0), default=0, help="the proxy's port (default: a free one)")
         one.add_argument("--count", type=_at_least(int, 1), default=1, help="how many VMs a fleet has")
         one.add_argument("--pace", type=_at_least(float, 0), help="length of operations; 1 is as long as on Azure")
+        one.add_argument(
+            "--contract",
+            type=Path,
+            metavar="FOLDER",
+            default=os.environ.get("LOCAL_AZURE_CONTRACT") or None,
+            help="of Azure's specifications, by which every request and answer is judged",
+        )
     serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     command("stop", _stop, "end the server and wait for it")
     command("status", _status, "say whether the server is running (exit status 0 or 3)")
     journal = command("journal", _journal, "print one JSON line per request")
     journal.add_argument("--since", type=int, default=0, metavar="N", help="only requests after number N")
+    command("contract", _contract, "print what violated Azure's specifications (exit status 0 if nothing did)")
     command("state", _state, "print all resources and guests as JSON, without secrets")
     reset = command("reset", _reset, "go back to the start of the scenario")
     reset.add_argument("--clear-journal", action="store_true", help="also forget the requests so far")
@@ -219,16 +254,21 @@ def _add_faults(fault: argparse.ArgumentParser) -> None:
         return one
 
     add = verb("add", "add a rule; it is printed with its id")
-    add.add_argument("--action", required=True, choices=ACTIONS)
-    add.add_argument("--method", help="only this method")
+    add.formatter_class = argparse.RawDescriptionHelpFormatter
+    add.epilog = "actions:\n" + "\n".join(f"  {name:<18}{what}" for name, what in ACTIONS.items())
+    add.add_argument("--action", required=True, choices=ACTIONS, metavar="ACTION", help="see below")
+    add.add_argument("--method", help="only this method, or these: PUT,PATCH")
     add.add_argument("--path", help="only paths in which this regular expression is found")
+    add.add_argument("--agent", help="only clients in whose User-Agent this regular expression is found")
     add.add_argument("--nth", type=_at_least(int, 1), help="only the nth matching request")
+    add.add_argument("--probability", type=_at_least(float, 0), help="each matching request so likely, up to 1")
+    add.add_argument("--seed", type=_at_least(int, 0), help="of the random numbers (default: 0)")
     add.add_argument("--times", type=_at_least(int, 1), help="at most so many requests")
-    add.add_argument("--status", type=_at_least(int, 200), help="status: the HTTP status")
-    add.add_argument("--code", help="status: the error code")
-    add.add_argument("--message", help="status: the error message")
-    add.add_argument("--retry-after", help="status: the header, in seconds")
-    add.add_argument("--seconds", type=_at_least(float, 0), help="delay: how long")
+    add.add_argument("--status", type=_at_least(int, 200), help="the HTTP status (default: 503)")
+    add.add_argument("--code", help="the error code")
+    add.add_argument("--message", help="the error message")
+    add.add_argument("--retry-after", help="status: the header, in seconds (default: none)")
+    add.add_argument("--seconds", type=float, help="how long, or how far off")
     verb("list", "print the rules, one JSON line each")
     clear = verb("clear", "remove all rules, or one")
     clear.add_argument("--id", type=int)

@@ -37,6 +37,7 @@ class Home:
     def __init__(self, path: Path) -> None:
         self.path = Path.cwd() / path
         self.journal = self.path / "journal.jsonl"
+        self.contract = self.path / "contract.jsonl"
         self.log = self.path / "server.log"
         self.ca = self.path / "ca.pem"
         self.env = self.path / "env.sh"

@@ -13,10 +13,12 @@ import secrets
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import addresses, guest_state
 from .admin import Admin
 from .build import build
+from .contract import Contract
 from .core.azure import Azure
 from .core.journal import Journal
 from .core.resource_id import GROUP_TYPE
@@ -37,13 +39,17 @@ class ServerError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """`port` is the proxy's (0: any free one); `pace` None means the default; `count` is for fleets."""
+    """`port` is the proxy's (0: any free one); `pace` None means the default; `count` is for fleets.
+
+    `contract` is the folder of the specifications by which exchanges are judged; None to have none judged.
+    """
 
     scenario: str = "windows-vm"
     latency_ms: float = 0.0
     port: int = 0
     count: int = 1
     pace: float | None = None
+    contract: Path | None = None
 
 
 class Server:
@@ -67,7 +73,9 @@ class Server:
         self.journal = Journal()
         self.scenario = load(options.scenario, self.settings, count=options.count)
         self.azure = self._build(self.scenario, None)
-        self._front = Front(self.azure)
+        home.contract.unlink(missing_ok=True)
+        self._contract = Contract(options.contract, home.contract) if options.contract is not None else None
+        self._front = Front(self.azure, self._contract)
         self._tls = tls.make()
         self._connections = Connections(self._front)
         self._proxy = Proxy(self._tls.context, self._connections.protocol, self._vault_exists)
@@ -160,6 +168,8 @@ class Server:
             await self.azure.guests.wait_closed()
             admin_connections.close()
             self.journal.close()
+            if self._contract is not None:
+                self._contract.close()
             self._block.release()
 
     def _build(self, scenario: Scenario, old: Azure | None) -> Azure:

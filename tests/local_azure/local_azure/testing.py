@@ -20,6 +20,7 @@ from pathlib import Path
 
 import httpx
 
+from . import contract
 from .build import build, build_scenario
 from .core.azure import Azure
 from .core.settings import Settings
@@ -66,7 +67,7 @@ class _Loopless(httpx.BaseTransport):
             sent.append(message)
 
         self._loop.run_until_complete(self._app(scope, receive, send))
-        if not sent:
+        if not sent or sent[-1].get("more_body"):
             raise httpx.ReadError("the connection was cut", request=request)
         body = b"".join(message.get("body", b"") for message in sent)
         return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=body, request=request)
@@ -114,8 +115,12 @@ def in_process(
     principal: str = DEFAULT_PRINCIPAL,
     settings: Settings | None = None,
     count: int = 1,
+    judged: bool = True,
 ) -> InProcess:
     """An Azure with an httpx client of Resource Manager that is signed in as `principal`.
+
+    Where Azure's specifications are at hand, an exchange that they don't allow raises ContractBroken, unless `judged`
+    is off.
 
     `scenario` is a name, a path, a Scenario, a scenario's content as a mapping, or None for the three default
     principals and one resource group `rg` in westeurope.
@@ -128,7 +133,7 @@ def in_process(
         populate(azure, Scenario(name="test", content=scenario))
     else:
         azure = build_scenario(scenario, settings, count=count)
-    transport = _Loopless(Front(azure))
+    transport = _Loopless(Front(azure, contract.in_this_process() if judged else None))
     made = InProcess(azure=azure, transport=transport, client=httpx.Client(transport=transport))
     made.client = made.as_principal(principal)
     return made
@@ -168,9 +173,12 @@ def running(
     """A real server in a directory of its own, stopped at the end.
 
     `options` are those of `local-azure start`, with underscores: `latency_ms=20, count=5, pace=0.05`.
+    Where Azure's specifications are at hand, every exchange is judged by them; raises ContractBroken at the end.
     """
     with tempfile.TemporaryDirectory(prefix="local-azure-") as temporary:
         home = dir or Path(temporary) / "azure"
+        if contract.USUAL_FOLDER.is_dir():
+            options.setdefault("contract", str(contract.USUAL_FOLDER))
         flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
         done = _run("start", "--dir", str(home), "--scenario", scenario, *flags)
         if done.returncode:
@@ -180,6 +188,7 @@ def running(
             yield made
         finally:
             made.command("stop")
+        contract.require_kept(home / "contract.jsonl")
 
 
 def read_env(path: Path) -> dict[str, str]:

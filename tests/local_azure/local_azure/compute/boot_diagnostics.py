@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from ..core.call import Answer, Call
-from . import errors
+from . import console, errors
 
 _DEFAULT_MINUTES = 120
 
@@ -16,7 +14,7 @@ _DEFAULT_MINUTES = 120
 def retrieve(call: Call) -> Answer:
     """``POST retrieveBootDiagnosticsData``: two addresses that expire, shaped as recorded (test_vm_boot_diagnostics).
 
-    Nothing answers at those addresses. What Azure says when boot diagnostics are off is unverified.
+    What Azure says when boot diagnostics are off is unverified.
     """
     vm = call.azure.store.require(call.id)
     if not vm.properties.get("diagnosticsProfile", {}).get("bootDiagnostics", {}).get("enabled"):
@@ -26,12 +24,11 @@ def retrieve(call: Call) -> Answer:
         raise errors.invalid_parameter(
             "The value of parameter sasUriExpirationTimeInMinutes is invalid.", "sasUriExpirationTimeInMinutes"
         )
-    expiry = call.azure.clock.now() + timedelta(minutes=int(minutes))
-    unique = str(vm.properties["vmId"])
-    root = f"https://md-{unique[:8]}.z1.blob.storage.azure.net:443/{unique}/{vm.id.name}.{unique}"
-    query = f"sv=2018-03-28&sr=b&sig=local&se={expiry:%Y-%m-%dT%H%%3a%M%%3a%SZ}&sp=r"
     body = {
-        "consoleScreenshotBlobUri": f"{root}.screenshot.bmp?{query}",
-        "serialConsoleLogBlobUri": f"{root}.serialconsole.log?{query}",
+        name: console.address(call.azure, vm, blob, int(minutes))
+        for name, blob in (
+            ("consoleScreenshotBlobUri", console.SCREENSHOT),
+            ("serialConsoleLogBlobUri", console.SERIAL_LOG),
+        )
     }
     return Answer(status=200, body=body, headers=call.azure.compute.allowances.headers("LowCostGet", vm.id))

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta
+
 from ..core.authorization import Principal
 from ..core.errors import AzureError
 from ..core.resource_id import ResourceId
@@ -32,6 +35,25 @@ def operation_not_allowed(message: str, *, internal_code: str | None = None) -> 
     return AzureError(409, "OperationNotAllowed", message, inner=inner)
 
 
+def too_many_requests(bucket: str, allowed: int, now: datetime, wait: int) -> AzureError:
+    """429 when a bucket is empty (Microsoft's page on throttling errors; what the detail counts is for people)."""
+    told = {
+        "operationGroup": bucket,
+        "startTime": (now - timedelta(minutes=1)).isoformat(),
+        "endTime": now.isoformat(),
+        "allowedRequestCount": allowed,
+        "measuredRequestCount": allowed + 1,
+    }
+    return AzureError(
+        429,
+        "OperationNotAllowed",
+        "The server rejected the request because too many requests have been received for this subscription.",
+        details=[{"code": "TooManyRequests", "target": bucket, "message": json.dumps(told)}],
+        inner={"internalErrorCode": "TooManyRequestsReceived"},
+        headers={"Retry-After": str(wait)},
+    )
+
+
 def vm_must_be_running() -> AzureError:
     """What restart and the one-shot Run Command answer on a VM that is off."""
     return operation_not_allowed("The operation requires the VM to be running (or set to run).")
@@ -43,6 +65,18 @@ def vm_is_deallocated(operation: str, vm_name: str) -> AzureError:
         f"Operation '{operation}' is not allowed on VM '{vm_name}' "
         "since the VM is either deallocated or marked to be deallocated."
     )
+
+
+def vm_is_generalized(operation: str, vm_name: str) -> AzureError:
+    """What whatever would start it answers on a generalized VM."""
+    return operation_not_allowed(
+        f"Operation '{operation}' is not allowed on VM '{vm_name}' since the VM is generalized."
+    )
+
+
+def must_be_off(vm_name: str) -> AzureError:
+    """What generalize answers on a VM that is on (wording unverified)."""
+    return operation_not_allowed(f"Operation 'generalize' is not allowed on VM '{vm_name}' since the VM is running.")
 
 
 def vm_is_being_deleted(operation: str, vm_name: str) -> AzureError:

@@ -1,19 +1,19 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual machine extensions: those a scenario made can be read and removed; VMAccess can be installed and run."""
+"""Virtual machine extensions: read, removed, installed: VMAccess, which runs, and handlers that change nothing here."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..core.call import Answer, Call
 from ..core.errors import AzureError, parent_not_found
 from ..core.operations import Style
 from ..core.store import Resource
 from ..core.wire import Json
-from . import errors, vm_access
+from . import bystanders, errors, scripts, vm_access
 from .documents import EXTENSIONS, expansions, nested
 from .instance_view import extension_view
 from .provider import check_writable
@@ -68,10 +68,15 @@ def write(call: Call) -> Answer:
     extension = _wanted(call, known)
     if known is None:
         _check_single(call, vm, extension)
-    if not vm_access.handles(extension) or state_of(vm).image.os_type != "Windows":
+    os_type = state_of(vm).image.os_type
+    if vm_access.handles(extension) and os_type == "Windows":
+        vm_access.check(extension)
+        seconds, run = vm_access.seconds(call, vm), vm_access.run
+    elif bystanders.knows(_handler(extension), os_type):
+        seconds, run = scripts.agent_wait(call, vm) + bystanders.SECONDS, bystanders.run
+    else:
         raise errors.not_rehearsed(f"installing or changing the extension handler {_handler(extension)}")
-    vm_access.check(extension)
-    return _provision(call, vm, extension, created=known is None)
+    return _provision(call, vm, extension, created=known is None, seconds=seconds, run=run)
 
 
 def _wanted(call: Call, known: Resource | None) -> Resource:
@@ -124,7 +129,15 @@ def _handler(extension: Resource) -> str:
     return f"{extension.properties['publisher']}.{extension.properties['type']}"
 
 
-def _provision(call: Call, vm: Resource, extension: Resource, *, created: bool) -> Answer:
+def _provision(
+    call: Call,
+    vm: Resource,
+    extension: Resource,
+    *,
+    created: bool,
+    seconds: float,
+    run: Callable[[Call, Resource, Resource], None],
+) -> Answer:
     store = call.azure.store
     store.put(extension)
 
@@ -135,7 +148,7 @@ def _provision(call: Call, vm: Resource, extension: Resource, *, created: bool) 
     def finish() -> None:
         if store.get(extension.id) is not extension or extension.properties["provisioningState"] == "Deleting":
             raise errors.preempted()
-        vm_access.run(call, vm, extension)
+        run(call, vm, extension)
         settle("Succeeded")
 
     def undo(_failure: AzureError) -> None:
@@ -143,7 +156,7 @@ def _provision(call: Call, vm: Resource, extension: Resource, *, created: bool) 
             settle("Failed")
 
     operation = call.azure.operations.start(
-        call, style=Style.COMPUTE_PUT, seconds=vm_access.seconds(call, vm), finish=finish, on_failure=undo
+        call, style=Style.COMPUTE_PUT, seconds=seconds, finish=finish, on_failure=undo
     )
     headers = call.azure.compute.allowances.headers("UpdateVM", vm.id)
     return operation.answer(201 if created else 200, _document(call, extension, frozenset()), headers)

@@ -16,7 +16,8 @@ class Image:
     """A marketplace image, and what its guest agent says about the system that was made from it.
 
     ``publisher``, ``offer``, ``sku`` and ``exact_version`` are an ARM imageReference. ``system_name`` and
-    ``system_version`` are ``osName`` and ``osVersion`` of an instance view. ``disk_gib`` is the size of the OS disk.
+    ``system_version`` are ``osName`` and ``osVersion`` of an instance view. ``disk_gib`` is the size of the OS disk,
+    ``generation`` that of the virtual hardware.
     """
 
     os_type: OsType
@@ -28,6 +29,7 @@ class Image:
     system_version: str
     agent_version: str
     disk_gib: int
+    generation: Literal["V1", "V2"] = "V2"
 
 
 def _windows(year: str, build: str, date: str) -> Image:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -74,13 +75,27 @@ def instance_view(vm: Resource, extensions: Sequence[Resource], *, now: datetime
             ],
         }
     ]
-    if vm.properties.get("diagnosticsProfile", {}).get("bootDiagnostics", {}).get("enabled"):
-        view["bootDiagnostics"] = {}
+    diagnostics = vm.properties.get("diagnosticsProfile", {}).get("bootDiagnostics", {})
+    if diagnostics.get("enabled"):
+        view["bootDiagnostics"] = _boot_diagnostics(vm, diagnostics.get("storageUri"))
     if extensions and state.power not in ("deallocated", "deallocating"):
         view["extensions"] = [extension_view(extension, now=now) for extension in extensions]
-    view["hyperVGeneration"] = "V2"
-    view["statuses"] = [_provisioning(vm, state), _power(state)]
+    view["hyperVGeneration"] = state.image.generation
+    generalized = [status("OSState/generalized", "Info", "VM generalized")] if state.generalized else []
+    view["statuses"] = [_provisioning(vm, state), *generalized, _power(state)]
     return view
+
+
+def _boot_diagnostics(vm: Resource, storage: str | None) -> Json:
+    """Where screenshot and log are: told for a storage account of the user's own only (test_vm_boot_diagnostics)."""
+    if not storage:
+        return {}
+    container = f"bootdiagnostics-{re.sub('[^0-9a-z]', '', vm.id.name.lower())[:9]}-{vm.properties['vmId']}"
+    root = f"{storage.rstrip('/')}/{container}/{vm.id.name}.{vm.properties['vmId']}"
+    return {
+        "consoleScreenshotBlobUri": f"{root}.screenshot.bmp",
+        "serialConsoleLogBlobUri": f"{root}.serialconsole.log",
+    }
 
 
 def extension_view(extension: Resource, *, now: datetime) -> Json:

@@ -1,10 +1,11 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The x-ms-ratelimit-remaining-resource header: how many more calls of a kind Compute would take."""
+"""How many calls of a kind Compute takes, for each VM and in all: the header that tells, and the refusal."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,20 +13,24 @@ from types import MappingProxyType
 
 from ..core.clock import Clock
 from ..core.resource_id import ResourceId
+from ..core.throttling import Throttling
+from . import errors
 
 #: Calls a resource takes before it throttles, and the same for the subscription, as recordings show them just below
 #: full (test_resource_patch, test_vm_secret_e2e_test, test_invoke_action).
-_CAPACITY: Mapping[str, tuple[int, int]] = MappingProxyType(
+_CAPACITY: Mapping[str, tuple[int | None, int]] = MappingProxyType(
     {
+        "HighCostGet": (None, 1500),  # lists count for the subscription only; the size is unverified
         "PutVM": (12, 1500),
         "UpdateVM": (12, 1500),
         "DeleteVM": (12, 1500),
         "LowCostGet": (36, 24000),
+        "GetOperation": (45, 15000),
     }
 )
 
-#: Seconds in which an empty bucket fills again (unverified).
-_REFILL_SECONDS = 60.0
+#: Every bucket fills by a third of its size a minute (Microsoft's page on Compute throttling limits).
+_REFILL_SECONDS = 180.0
 
 
 @dataclass(kw_only=True)
@@ -34,30 +39,54 @@ class _Bucket:
     left: float
     at: datetime
 
-    def take(self, now: datetime) -> int:
-        """One call: fills up for the time since the last one, and says how many are left."""
-        refill = (now - self.at).total_seconds() * self.capacity / _REFILL_SECONDS
-        self.left = max(0.0, min(float(self.capacity), self.left + refill) - 1)
+    def fill(self, now: datetime, pace: float) -> None:
+        """Fills up for the time since the last call."""
+        gone = (now - self.at).total_seconds()
+        self.left = min(float(self.capacity), self.left + gone * self.capacity / _REFILL_SECONDS / pace)
         self.at = now
-        return int(self.left)
+
+    @property
+    def wait(self) -> float:
+        """Seconds of Azure until it takes another call."""
+        return max(0.0, (1 - self.left) * _REFILL_SECONDS / self.capacity)
 
 
 class Allowances:
-    """Counts calls for the header only; the local Azure refuses none because of them (use a fault for that)."""
+    """Counts calls, and says in a header how many more there may be."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, throttling: Throttling) -> None:
         self._clock = clock
+        self._throttling = throttling
         self._buckets: dict[tuple[str, str], _Bucket] = {}
 
-    def headers(self, kind: str, vm: ResourceId) -> dict[str, str]:
-        """The header after one more call of ``kind`` (PutVM, UpdateVM, DeleteVM, LowCostGet) on ``vm``."""
-        per_resource, per_subscription = _CAPACITY[kind]
-        resource = self._take(kind, vm.key, per_resource)
-        subscription = self._take(kind, vm.subscription.lower(), per_subscription)
-        names = [f"{kind}SubscriptionMaximum;{subscription}", f"{kind}Resource;{resource}"]
-        return {"x-ms-ratelimit-remaining-resource": ",".join(f"Microsoft.Compute/{name}" for name in names)}
+    def check(self, kind: str, vm: ResourceId) -> None:
+        """Raises 429 when a bucket is empty for calls of ``kind`` (PutVM, UpdateVM, DeleteVM, LowCostGet) on ``vm``."""
+        for name, bucket in self._of(kind, vm).items():
+            if bucket.left < 1 and self._throttling.pace > 0:
+                raise errors.too_many_requests(
+                    name, bucket.capacity, self._clock.now(), math.ceil(bucket.wait * self._throttling.pace)
+                )
 
-    def _take(self, kind: str, owner: str, capacity: int) -> int:
-        now = self._clock.now()
-        bucket = self._buckets.setdefault((kind, owner), _Bucket(capacity=capacity, left=capacity, at=now))
-        return bucket.take(now)
+    def headers(self, kind: str, vm: ResourceId) -> dict[str, str]:
+        """The header after one more call; for the kind GetOperation ``vm`` is the operation."""
+        names = []
+        for name, bucket in self._of(kind, vm).items():
+            bucket.left = max(0.0, bucket.left - 1)
+            names.append(f"Microsoft.Compute/{name};{int(bucket.left)}")
+        return {"x-ms-ratelimit-remaining-resource": ",".join(names)}
+
+    def _of(self, kind: str, vm: ResourceId) -> dict[str, _Bucket]:
+        """The buckets of a call by their names, filled up to this moment."""
+        per_resource, per_subscription = _CAPACITY[kind]
+        now, pace = self._clock.now(), self._throttling.pace
+        found: dict[str, _Bucket] = {}
+        for name, owner, capacity in (
+            (f"{kind}SubscriptionMaximum", vm.subscription.lower(), per_subscription),
+            (f"{kind}Resource", vm.key, per_resource),
+        ):
+            if capacity is None:
+                continue
+            bucket = self._buckets.setdefault((kind, owner), _Bucket(capacity=capacity, left=capacity, at=now))
+            bucket.fill(now, pace or 1.0)
+            found[name] = bucket
+        return found

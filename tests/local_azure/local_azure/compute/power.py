@@ -24,6 +24,7 @@ _SECONDS = {
     "redeploy": 119.0,
     "reapply": 6.0,
 }
+_STARTING = ("start", "restart", "redeploy")
 _UNDER_WAY: dict[Power, str] = {"starting": "start", "stopping": "powerOff", "deallocating": "deallocate"}
 _TARGET: dict[Power, str] = {"starting": "Running", "stopping": "Stopped", "deallocating": "Deallocated"}
 
@@ -41,10 +42,7 @@ def start(call: Call) -> Answer:
         _bring_up(call, vm, from_deallocated=before == "deallocated")
         compute.settle(vm)
 
-    def undo(failure: AzureError) -> None:
-        compute.set_power(vm, before)
-        compute.set_provisioning(vm, "Failed", failure)
-
+    undo = _back(compute, vm)
     _change(compute, vm, "starting")
     return _begin(call, vm, finish, undo)
 
@@ -58,8 +56,9 @@ def power_off(call: Call) -> Answer:
         raise errors.vm_is_deallocated("powerOff", vm.id.name)
     if power in ("stopped", "stopping"):
         return _begin(call, vm, _nothing)
+    undo = _back(compute, vm)
     _change(compute, vm, "stopping")
-    return _begin(call, vm, _power_down(compute, vm, "stopped"))
+    return _begin(call, vm, _power_down(compute, vm, "stopped"), undo)
 
 
 def deallocate(call: Call) -> Answer:
@@ -70,6 +69,7 @@ def deallocate(call: Call) -> Answer:
         raise errors.not_rehearsed("hibernating a virtual machine")
     if state_of(vm).power in ("deallocated", "deallocating"):
         return _begin(call, vm, _nothing, bucket="DeleteVM")
+    undo = _back(compute, vm)
     _change(compute, vm, "deallocating")
     down = _power_down(compute, vm, "deallocated")
 
@@ -77,7 +77,7 @@ def deallocate(call: Call) -> Answer:
         down()
         compute.set_allocated(vm, False)
 
-    return _begin(call, vm, finish, bucket="DeleteVM")
+    return _begin(call, vm, finish, undo, bucket="DeleteVM")
 
 
 def restart(call: Call) -> Answer:
@@ -108,7 +108,17 @@ def reapply(call: Call) -> Answer:
         compute.still_there(vm)
         compute.settle(vm)
 
-    return _begin(call, vm, finish)
+    return _begin(call, vm, finish, lambda failure: compute.set_provisioning(vm, "Failed", failure))
+
+
+def generalize(call: Call) -> Answer:
+    """``POST generalize``: marks a VM that is off as a template for images; done at once (test_invoke_action)."""
+    vm = _vm(call)
+    if state_of(vm).power not in ("stopped", "deallocated"):
+        raise errors.must_be_off(vm.id.name)
+    state_of(vm).generalized = True
+    call.azure.compute.count_change(vm)
+    return Answer(status=200, headers=call.azure.compute.allowances.headers("UpdateVM", vm.id))
 
 
 def _vm(call: Call) -> Resource:
@@ -116,6 +126,8 @@ def _vm(call: Call) -> Resource:
     vm = call.azure.store.require(call.id)
     action = call.action or ""
     check_writable(vm, action)
+    if state_of(vm).generalized and action in _STARTING:
+        raise errors.vm_is_generalized(action, vm.id.name)
     power = state_of(vm).power
     if power in _UNDER_WAY and _UNDER_WAY[power] != action:
         raise errors.operation_not_allowed(
@@ -151,6 +163,17 @@ def _change(compute: Compute, vm: Resource, power: Power) -> None:
     compute.set_power(vm, power)
 
 
+def _back(compute: Compute, vm: Resource) -> Callable[[AzureError], None]:
+    """What a failed operation leaves: the power state of this moment, before the operation changes it."""
+    before = state_of(vm).power
+
+    def undo(failure: AzureError) -> None:
+        compute.set_power(vm, before)
+        compute.set_provisioning(vm, "Failed", failure)
+
+    return undo
+
+
 def _power_down(compute: Compute, vm: Resource, power: Power) -> Callable[[], None]:
     def finish() -> None:
         compute.still_there(vm)
@@ -162,6 +185,7 @@ def _power_down(compute: Compute, vm: Resource, power: Power) -> Callable[[], No
 
 def _cycle(call: Call, vm: Resource) -> Answer:
     compute = call.azure.compute
+    undo = _back(compute, vm)
     compute.count_change(vm)
     compute.set_provisioning(vm, "Updating")
     compute.halt(vm, _SECONDS[call.action or ""])
@@ -171,7 +195,7 @@ def _cycle(call: Call, vm: Resource) -> Answer:
         compute.set_power(vm, "running")
         compute.settle(vm)
 
-    return _begin(call, vm, finish)
+    return _begin(call, vm, finish, undo)
 
 
 def _bring_up(call: Call, vm: Resource, *, from_deallocated: bool) -> None:

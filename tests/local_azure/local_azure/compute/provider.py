@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from ..core.errors import AzureError
@@ -67,7 +68,9 @@ class Compute:
     def __init__(self, azure: Azure) -> None:
         self._azure = azure
         self._guests_of: dict[str, ResourceId] = {}
-        self.allowances = Allowances(azure.clock)
+        #: Signs the addresses of what is read from the VMs' consoles.
+        self.console_key = token_bytes(32)
+        self.allowances = Allowances(azure.clock, azure.throttling)
         azure.store.on_change(self._forget_deleted)
 
     def faces(self, vm_key: str) -> list[Face]:
@@ -145,20 +148,19 @@ class Compute:
         state = state_of(vm)
         if power == "running":
             self.boot(vm)
-        elif state.machine is not None:
-            state.machine.running = False
+        else:
             state.agent_ready_at = None
+            if state.machine is not None:
+                state.machine.running = False
         state.power = power
         self._touch(vm)
 
     def boot(self, vm: Resource) -> None:
         """Start the machine inside; its agent reports a while later."""
         state = state_of(vm)
-        if state.machine is None:
-            return
-        state.machine.agent = "starting"
-        state.agent_ready_at = self._azure.clock.now() + timedelta(seconds=AGENT_SECONDS * self._azure.settings.pace)
-        state.machine.running = True
+        state.agent_starts(self._azure.clock.now() + timedelta(seconds=AGENT_SECONDS * self._azure.settings.pace))
+        if state.machine is not None:
+            state.machine.running = True
 
     def set_allocated(self, vm: Resource, allocated: bool) -> None:
         """Say whether ``vm`` has hardware: without it, its dynamic public addresses are given back."""
@@ -171,12 +173,10 @@ class Compute:
         Restart and redeploy do so. Commands that come meanwhile wait for the agent to report again.
         """
         state = state_of(vm)
-        if state.machine is None:
-            return
         wait = timedelta(seconds=(seconds + AGENT_SECONDS) * self._azure.settings.pace)
-        state.machine.agent = "starting"
-        state.agent_ready_at = self._azure.clock.now() + wait
-        state.machine.running = False
+        state.agent_starts(self._azure.clock.now() + wait)
+        if state.machine is not None:
+            state.machine.running = False
 
     def fetch_certificates(self, vm: Resource, secrets: list[Json], *, again: bool = False) -> list[FetchedCertificate]:
         """The certificates that ``secrets`` refers to: those not fetched before, or all of them ``again``.

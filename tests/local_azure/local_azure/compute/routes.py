@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..core.resource_id import ResourceId
 from . import boot_diagnostics, builtin_commands, extension, one_shot, power, run_command, virtual_machine
 from .provider import Compute
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from ..core.arm import Handler
     from ..core.azure import Azure
+    from ..core.call import Answer, Call
 
 _VMS = "Microsoft.Compute/virtualMachines"
 _VM = _VMS + "/{vm}"
@@ -24,42 +28,64 @@ _ACTIONS: dict[str, Handler] = {
     "restart": power.restart,
     "redeploy": power.redeploy,
     "reapply": power.reapply,
+    "generalize": power.generalize,
     "runCommand": one_shot.post,
     "retrieveBootDiagnosticsData": boot_diagnostics.retrieve,
 }
+#: The buckets of actions that do not count as updates.
+_BUCKETS = {"deallocate": "DeleteVM", "retrieveBootDiagnosticsData": "LowCostGet"}
 
 
 def register(azure: Azure) -> None:
     """Make ``azure.compute``, and route the provider's requests to their handlers."""
-    azure.compute = Compute(azure)
+    compute = azure.compute = Compute(azure)
+    azure.operations.headers_of["Microsoft.Compute"] = lambda id: compute.allowances.headers("GetOperation", id)
     _virtual_machines(azure)
     for name, handler in _ACTIONS.items():
-        azure.arm.route("POST", f"{_VM}/{name}", handler, action=f"{_VMS}/{name}/action")
+        limited = _limited(_BUCKETS.get(name, "UpdateVM"), handler)
+        azure.arm.route("POST", f"{_VM}/{name}", limited, action=f"{_VMS}/{name}/action")
     _nested(azure, "extensions", extension.get, extension.list_of_vm)
-    azure.arm.route("PUT", _VM + "/extensions/{name}", extension.write, action=f"{_VMS}/extensions/write")
-    azure.arm.route("PATCH", _VM + "/extensions/{name}", extension.write, action=f"{_VMS}/extensions/write")
-    azure.arm.route("DELETE", _VM + "/extensions/{name}", extension.delete, action=f"{_VMS}/extensions/delete")
+    _nested_writes(azure, "extensions", put=extension.write, patch=extension.write, delete=extension.delete)
     _nested(azure, "runCommands", run_command.get, run_command.list_of_vm)
-    azure.arm.route("PUT", _VM + "/runCommands/{name}", run_command.put, action=f"{_VMS}/runCommands/write")
-    azure.arm.route("PATCH", _VM + "/runCommands/{name}", run_command.patch, action=f"{_VMS}/runCommands/write")
-    azure.arm.route("DELETE", _VM + "/runCommands/{name}", run_command.delete, action=f"{_VMS}/runCommands/delete")
+    _nested_writes(azure, "runCommands", put=run_command.put, patch=run_command.patch, delete=run_command.delete)
     _builtin(azure)
 
 
 def _virtual_machines(azure: Azure) -> None:
-    route = azure.arm.route
-    route("GET", _VMS, virtual_machine.list_all, action=f"{_VMS}/read")
-    route("GET", _VMS, virtual_machine.list_all, action=f"{_VMS}/read", scope="subscription")
-    route("GET", _VM, virtual_machine.get, action=f"{_VMS}/read")
-    route("GET", _VM + "/instanceView", virtual_machine.get_instance_view, action=f"{_VMS}/instanceView/read")
-    route("PUT", _VM, virtual_machine.put, action=f"{_VMS}/write")
-    route("PATCH", _VM, virtual_machine.patch, action=f"{_VMS}/write")
-    route("DELETE", _VM, virtual_machine.delete, action=f"{_VMS}/delete")
+    route, machine = azure.arm.route, virtual_machine
+    view = _limited("LowCostGet", machine.get_instance_view)
+    route("GET", _VMS, machine.list_all, action=f"{_VMS}/read")
+    route("GET", _VMS, machine.list_all, action=f"{_VMS}/read", scope="subscription")
+    route("GET", _VM, _limited("LowCostGet", machine.get), action=f"{_VMS}/read")
+    route("GET", _VM + "/instanceView", view, action=f"{_VMS}/instanceView/read")
+    route("PUT", _VM, _limited("PutVM", machine.put), action=f"{_VMS}/write")
+    route("PATCH", _VM, _limited("UpdateVM", machine.patch), action=f"{_VMS}/write")
+    route("DELETE", _VM, _limited("DeleteVM", machine.delete), action=f"{_VMS}/delete")
 
 
 def _nested(azure: Azure, type_: str, get: Handler, list_of_vm: Handler) -> None:
-    azure.arm.route("GET", f"{_VM}/{type_}", list_of_vm, action=f"{_VMS}/{type_}/read")
-    azure.arm.route("GET", _VM + "/" + type_ + "/{name}", get, action=f"{_VMS}/{type_}/read")
+    read = f"{_VMS}/{type_}/read"
+    azure.arm.route("GET", f"{_VM}/{type_}", _limited("LowCostGet", list_of_vm), action=read)
+    azure.arm.route("GET", _VM + "/" + type_ + "/{name}", _limited("LowCostGet", get), action=read)
+
+
+def _nested_writes(azure: Azure, type_: str, *, put: Handler, patch: Handler, delete: Handler) -> None:
+    one, right = _VM + "/" + type_ + "/{name}", f"{_VMS}/{type_}"
+    azure.arm.route("PUT", one, _limited("UpdateVM", put), action=f"{right}/write")
+    azure.arm.route("PATCH", one, _limited("UpdateVM", patch), action=f"{right}/write")
+    azure.arm.route("DELETE", one, _limited("UpdateVM", delete), action=f"{right}/delete")
+
+
+def _limited(kind: str, handler: Handler) -> Handler:
+    """The handler behind the bucket of its VM, which refuses calls when it is empty."""
+
+    def limited(call: Call) -> Answer | Awaitable[Answer]:
+        target = call.id
+        vm = ResourceId(target.subscription, target.group, target.namespace, target.types[:1], target.names[:1])
+        call.azure.compute.allowances.check(kind, vm)
+        return handler(call)
+
+    return limited
 
 
 def _builtin(azure: Azure) -> None:

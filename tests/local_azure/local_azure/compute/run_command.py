@@ -18,6 +18,7 @@ from ..core.store import Resource
 from ..core.wire import Json
 from . import errors, scripts
 from .documents import expansions, nested
+from .images import OsType
 from .instance_view import guest_time
 from .merge import merge
 from .state import state_of
@@ -183,7 +184,7 @@ def _check_vm(call: Call, vm: Resource, *, deleting: bool = False) -> None:
         raise errors.extension_is_being_deleted("RunCommand", command.id.name)
 
 
-def _request(command: Resource) -> _Request:
+def _request(vm: Resource, command: Resource) -> _Request:
     properties = command.properties
     source = properties.get("source")
     if not isinstance(source, Mapping):
@@ -194,7 +195,7 @@ def _request(command: Resource) -> _Request:
     for name in _BLOBS:
         if properties.get(name):
             raise errors.not_rehearsed(f"run commands with {name}")
-    if properties.get("runAsUser"):
+    if properties.get("runAsUser") and state_of(vm).machine is not None:
         raise errors.not_rehearsed("run commands as another user than LocalSystem")
     script = source.get("script")
     if not isinstance(script, str) or not script:
@@ -215,7 +216,7 @@ def _request(command: Resource) -> _Request:
 
 
 def _write(call: Call, vm: Resource, command: Resource, *, created: bool) -> Answer:
-    request = _request(command)
+    request = _request(vm, command)
     azure, properties = call.azure, command.properties
     properties.setdefault("timeoutInSeconds", 0)
     properties["provisioningState"] = "Creating" if created else "Updating"
@@ -277,11 +278,17 @@ def _execute(call: Call, vm: Resource, run: Run, request: _Request) -> None:
     outcome = scripts.run(state, request.script, request.parameters)
     run.exit_code, run.output, run.error = outcome.exit_code, outcome.output, outcome.error
     run.state = "Succeeded" if outcome.exit_code == 0 else "Failed"
-    run.message = (
-        "RunCommand script execution completed"
-        if outcome.exit_code == 0
-        else f"RunCommand script execution failed with exit code {outcome.exit_code}"
-    )
+    run.message = _message(state.image.os_type, outcome.exit_code)
+
+
+def _message(os_type: OsType, exit_code: int) -> str:
+    """The executionMessage; that of a failure on Linux is recorded (test_run_command_v2)."""
+    if os_type == "Linux":
+        failure = f"failed to execute command: command terminated with exit status={exit_code}"
+        return "Execution completed" if exit_code == 0 else f"Execution failed: {failure}"
+    if exit_code == 0:
+        return "RunCommand script execution completed"
+    return f"RunCommand script execution failed with exit code {exit_code}"
 
 
 def _is_current(call: Call, command: Resource) -> bool:

@@ -14,7 +14,7 @@ What may be added, with its default::
 
           resource_group: access-demo     # the scenario's only group
           location: westeurope            # the group's
-          image: windows-server-2022      # see images.py; ubuntu-22.04 and ubuntu-24.04 are Linux
+          image: windows-server-2022      # see images.py, ubuntu-22.04 and ubuntu-24.04 are Linux; or an Image's fields
           size: Standard_D2s_v5
           tags: {}
           power: running                  # stopped, deallocated
@@ -29,6 +29,8 @@ What may be added, with its default::
           boot_diagnostics: true
           run_command_seconds: 10         # how long a script takes inside (real Azure's seconds)
           extensions: []                  # {name, publisher, type, version, settings, provisioning_state, error}
+          identity: {}                    # as on the wire; so are zones
+          properties: {}                  # as on the wire, in place of what the words above make; null takes one away
           guest: {}                       # what Windows was set to, see below
 
 ``guest`` takes: ``rdp_enabled`` (true), ``rdp_port`` (3389), ``rdp_service_running`` (true), ``rdp_firewall_rule``
@@ -37,8 +39,8 @@ What may be added, with its default::
 connections open and get no answer; drops: they are closed; no_certificate: the bound one is gone; unreadable_key: the
 key of the bound one can't be used), ``rdp_policy`` (what a group policy fixes: certificate, enabled,
 network_level_authentication, security_layer), ``users`` (more local accounts: name, password, enabled, admin),
-``domain_controller`` (false), and ``vm_access`` (works; hangs: the VMAccess extension never reports; agent_dies: the
-agent falls silent when it is given one).
+``minimum_password_length`` (8), ``domain_controller`` (false), and ``vm_access`` (works; hangs: the VMAccess extension
+never reports; agent_dies: the agent falls silent when it is given one).
 """
 
 from __future__ import annotations
@@ -95,6 +97,7 @@ class GuestDescription:
     rdp_trouble: RdpTrouble = "none"
     rdp_policy: list[str] = field(default_factory=list)
     users: list[Json] = field(default_factory=list)
+    minimum_password_length: int = 8
     domain_controller: bool = False
     vm_access: VmAccess = "works"
 
@@ -107,7 +110,7 @@ class Description:
     network_interfaces: list[str]
     resource_group: str | None = None
     location: str | None = None
-    image: str = "windows-server-2022"
+    image: str | Mapping[str, Any] = "windows-server-2022"
     size: str = "Standard_D2s_v5"
     tags: dict[str, str] = field(default_factory=dict)
     power: Power = "running"
@@ -122,6 +125,9 @@ class Description:
     boot_diagnostics: bool = True
     run_command_seconds: float = 10.0
     extensions: list[Json] = field(default_factory=list)
+    identity: Json = field(default_factory=dict)
+    zones: list[str] = field(default_factory=list)
+    properties: Json = field(default_factory=dict)
     guest: GuestDescription = field(default_factory=GuestDescription)
 
     @classmethod
@@ -138,7 +144,8 @@ class Description:
             if not values.get(name):
                 raise ValueError(f"{where}: {name} is missing")
         description = cls(**values, guest=guest)
-        _check(description.image, tuple(IMAGES), f"{where}: image")
+        if isinstance(description.image, str):
+            _check(description.image, tuple(IMAGES), f"{where}: image")
         _check(description.power, _POWERS, f"{where}: power")
         _check(description.agent, _AGENTS, f"{where}: agent")
         _check(guest.rdp_security_layer, SECURITY_LAYERS, f"{where}: guest: rdp_security_layer")
@@ -166,7 +173,7 @@ def seed(azure: Azure, section: object) -> None:
 
 def _make(azure: Azure, wanted: Description) -> None:
     group = _group(azure, wanted)
-    image = IMAGES[wanted.image]
+    image = IMAGES[wanted.image] if isinstance(wanted.image, str) else Image(**wanted.image)
     id = group.id.child(VIRTUAL_MACHINES, wanted.name)
     created = azure.clock.now() - _AGE
     vm = Resource(
@@ -174,8 +181,10 @@ def _make(azure: Azure, wanted: Description) -> None:
         location=wanted.location or group.location,
         tags=dict(wanted.tags),
         etag=etag.first(),
-        properties=_properties(azure, id, wanted, image, created),
+        properties=_properties(azure, id, wanted, image, created) | wanted.properties,
+        envelope={name: value for name in ("identity", "zones") if (value := getattr(wanted, name))},
     )
+    vm.properties = {name: value for name, value in vm.properties.items() if value is not None}
     machine = _machine(azure, vm, wanted) if image.os_type == "Windows" else None
     state = VirtualMachineState(
         image=image,
@@ -183,6 +192,7 @@ def _make(azure: Azure, wanted: Description) -> None:
         created=created,
         provisioned=created,
         machine=machine,
+        bare_agent=wanted.agent,
         script_seconds=float(wanted.run_command_seconds),
         agent_after_boot="unresponsive" if wanted.agent == "unresponsive" else "ready",
     )
@@ -193,8 +203,8 @@ def _make(azure: Azure, wanted: Description) -> None:
             f"VM '{wanted.name}' did not start in the allotted time. The VM may still start "
             "successfully. Please check the power state later.",
         )
-    if machine is not None and wanted.power == "running" and wanted.agent == "starting":
-        state.agent_ready_at = azure.clock.now() + timedelta(seconds=wanted.agent_seconds * azure.settings.pace)
+    if wanted.power == "running" and wanted.agent == "starting":
+        state.agent_starts(azure.clock.now() + timedelta(seconds=wanted.agent_seconds * azure.settings.pace))
     attach(vm, state)
     azure.compute.own(vm)
     if wanted.power == "deallocated":
@@ -320,6 +330,7 @@ def _machine(azure: Azure, vm: Resource, wanted: Description) -> Machine:
         machine.firewall[f"Port_{port}"] = FirewallRule(name=f"Port_{port}", local_ports=(port,))
     if not wanted.guest.rdp_firewall_rule:
         machine.firewall[RDP_RULE] = replace(machine.firewall[RDP_RULE], enabled=False)
+    machine.minimum_password_length = wanted.guest.minimum_password_length
     machine.domain_controller = wanted.guest.domain_controller
     machine.vm_access = wanted.guest.vm_access
     machine.agent = wanted.agent
@@ -351,7 +362,7 @@ def _extension(vm: Resource, entry: Mapping[str, Any]) -> Resource:
             "publisher": entry["publisher"],
             "type": entry["type"],
             "typeHandlerVersion": str(entry.get("version", "1.0")),
-            "settings": dict(entry.get("settings") or {}),
+            **({"settings": dict(entry["settings"])} if entry.get("settings") is not None else {}),
         },
         private={"seeded_error": str(entry.get("error") or "")},
     )

@@ -27,11 +27,12 @@ _KEY = "virtual machine"
 class VirtualMachineState:
     """Lives in the private part of a virtual machine's resource.
 
-    ``machine`` is what is inside; None for systems the local Azure doesn't model (Linux). ``agent_ready_at`` is when a
-    guest agent that is starting will report, None when nothing is under way; ``agent_after_boot`` is what it becomes
-    then. ``created`` and ``provisioned`` are the times shown in the instance view, ``failure`` is why the provisioning
-    state is Failed. ``script_seconds`` is how long a script takes inside, before the pace is applied.
-    ``one_shot_running`` is true while a v1 run command occupies the VM.
+    ``machine`` is what is inside; None for systems the local Azure doesn't model (Linux), of which only ``bare_agent``,
+    what their agent last told, is known. ``agent_ready_at`` is when a guest agent that is starting will report, None
+    when nothing is under way; ``agent_after_boot`` is what it becomes then. ``created`` and ``provisioned`` are the
+    times shown in the instance view, ``failure`` is why the provisioning state is Failed. ``script_seconds`` is how
+    long a script takes inside, before the pace is applied. ``one_shot_running`` is true while a v1 run command occupies
+    the VM. ``generalized`` VMs never start again.
 
     ``applied_secrets`` is the osProfile.secrets of the last update that succeeded and ``fetched`` the keys of its
     references; ``install_at_start`` says that some of them have not reached the machine because it was off.
@@ -42,6 +43,7 @@ class VirtualMachineState:
     created: datetime
     provisioned: datetime
     machine: Machine | None
+    bare_agent: Agent = "ready"
     agent_ready_at: datetime | None = None
     agent_after_boot: Agent = "ready"
     failure: AzureError | None = None
@@ -49,6 +51,7 @@ class VirtualMachineState:
     script_seconds: float = 10.0
     one_shot_running: bool = False
     being_deleted: bool = False
+    generalized: bool = False
     applied_secrets: list[Json] = field(default_factory=list)
     fetched: set[tuple[str, str]] = field(default_factory=set)
     install_at_start: bool = False
@@ -61,14 +64,26 @@ class VirtualMachineState:
     @property
     def agent(self) -> Agent:
         """What the guest agent last told."""
-        return "ready" if self.machine is None else self.machine.agent
+        return self.bare_agent if self.machine is None else self.machine.agent
+
+    def agent_starts(self, ready_at: datetime) -> None:
+        """The agent is silent until ``ready_at``."""
+        if self.machine is None:
+            self.bare_agent = "starting"
+        else:
+            self.machine.agent = "starting"
+        self.agent_ready_at = ready_at
 
     def refresh(self, now: datetime) -> None:
         """Lets a starting agent report when its time has come."""
-        if self.agent_ready_at is None or now < self.agent_ready_at or self.machine is None:
+        if self.agent_ready_at is None or now < self.agent_ready_at:
             return
         self.agent_ready_at = None
-        if self.machine.agent == "starting":
+        if self.agent != "starting":
+            return
+        if self.machine is None:
+            self.bare_agent = self.agent_after_boot
+        else:
             self.machine.agent = self.agent_after_boot
             self.machine.changed()
 

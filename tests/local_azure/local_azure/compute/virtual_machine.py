@@ -57,7 +57,11 @@ def list_all(call: Call) -> Answer:
     if call.query.get("statusonly", "false").lower() == "true":
         raise errors.not_rehearsed("listing virtual machines with statusOnly=true; use $expand=instanceView")
     found = call.azure.store.list(VIRTUAL_MACHINES, subscription=call.id.subscription, group=call.id.group)
-    return Answer(status=200, body={"value": [_document(call, vm, expand) for vm in found]})
+    return Answer(
+        status=200,
+        body={"value": [_document(call, vm, expand) for vm in found]},
+        headers=call.azure.compute.allowances.headers("HighCostGet", call.id),
+    )
 
 
 def put(call: Call) -> Answer:

@@ -14,6 +14,7 @@ from ..core.errors import AzureError
 from ..core.store import Resource
 from ..core.wire import Json
 from ..guest import vm_access as guest
+from ..guest.machine import Machine
 from . import errors, scripts
 from .state import state_of
 
@@ -26,6 +27,9 @@ VERSIONS: Mapping[str, str] = {"2.4": "2.4.10"}
 #: The median of recorded extension writes; the one recorded for VMAccess on Windows took 121 s.
 _HANDLER_SECONDS = 31.0
 _HANGING_SECONDS = 90 * 60.0
+
+#: The handler fails without protected settings, be they empty (Azure/azure-cli#25512); in which words is unverified.
+_NO_PROTECTED_SETTINGS = "Object reference not set to an instance of an object."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,16 +89,21 @@ def run(call: Call, vm: Resource, extension: Resource) -> None:
     report = report_of(extension)
     configuration = _configuration(extension)
     if report is None or report.configuration != configuration:
-        username, password = _account(extension)
         try:
-            done = guest.apply(machine, username=username, password=password)
-            report = Report(configuration=configuration, components=done)
+            report = Report(configuration=configuration, components=_apply(machine, extension))
         except guest.HandlerFailure as failure:
             report = Report(configuration=configuration, error=str(failure))
         extension.private["report"] = report
     extension.private["handler_version"] = VERSIONS[str(extension.properties["typeHandlerVersion"])]
     if report.error:
         raise failed(extension, report.error)
+
+
+def _apply(machine: Machine, extension: Resource) -> tuple[guest.Component, ...]:
+    if "protectedSettings" not in extension.private:
+        raise guest.HandlerFailure(_NO_PROTECTED_SETTINGS)
+    username, password = _account(extension)
+    return guest.apply(machine, username=username, password=password)
 
 
 def report_of(extension: Resource) -> Report | None:

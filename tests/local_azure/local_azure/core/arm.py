@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -31,6 +32,8 @@ _API_VERSION = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})(-(preview|alpha|beta|pri
 _EXTENSION_NAMESPACE = "microsoft.authorization"
 _WITH_BODY = {"PUT", "PATCH", "POST"}
 _ANONYMOUS = {"/metadata/endpoints"}
+#: Actions that count as reads: their answers tell no remaining writes (recorded: test_network_watcher_vm).
+_READING_ACTIONS = {"connectivitycheck", "networkconfigurationdiagnostic", "nexthop", "topology"}
 _NOBODY = Principal(name="nobody", client_id="", object_id="")
 
 
@@ -121,6 +124,21 @@ class Arm:
         if scope != "root":
             self._namespaces.setdefault(segments[0].lower(), segments[0])
 
+    def served(self) -> Iterator[tuple[str, str]]:
+        """Method and path of every route, with names in braces; what extends any resource also extends a VM."""
+        subscription = "/subscriptions/{subscription}/providers/"
+        group = "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
+        vm = group + "Microsoft.Compute/virtualMachines/{vm}/providers/"
+        roots: Mapping[Scope, Sequence[str]] = {
+            "group": (group,),
+            "subscription": (subscription,),
+            "root": ("/",),
+            "extension": (subscription, group, vm),
+        }
+        for (scope, _length), routes in self._routes.items():
+            for root in roots[scope]:
+                yield from ((route.method, root + "/".join(route.segments)) for route in routes)
+
     async def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], content: bytes) -> Answer:
         """Serve one request; `path` and `query` as sent, header names lower case. Never raises AzureError."""
         counted: dict[str, str] = {}
@@ -129,7 +147,8 @@ class Arm:
                 principal = _NOBODY
             else:
                 principal = self._azure.identity.authenticate_arm(headers)
-                counted = self._azure.throttling.take(principal, method)
+                reads = method == "POST" and path.rpartition("/")[2].lower() in _READING_ACTIONS
+                counted = self._azure.throttling.take(principal, "GET" if reads else method)
             answer = await self.dispatch(method, path, query, headers, content, principal)
         except AzureError as error:
             answer = Answer(status=error.status, body=error.body(), headers=dict(error.headers))
@@ -165,12 +184,14 @@ class Arm:
             if method != "POST" and namespace and self._azure.registration(namespace) != "Registered":
                 raise errors.missing_registration(namespace)
             call.body = _parse(content)
-        outcome = route.handler(call)
+        with self._azure.appearances.of_read(call.id) if method == "GET" else nullcontext():
+            outcome = route.handler(call)
         answer = await outcome if inspect.isawaitable(outcome) else outcome
         if partly and route.action is not None:
             self._keep_readable(answer, principal, route.action)
         if method == "GET" and answer.status == 200 and call.collection is None:
             answer.headers = {**self._azure.operations.hint(call.id), **answer.headers}
+            answer.body = self._azure.appearances.retouched(call.id, answer.body)
         return answer
 
     def _check_rights(self, route: Route, target: _Target, call: Call) -> bool:

@@ -27,7 +27,10 @@ class Principal:
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """A role given to a principal at a scope; it counts from `effective` on (rights take a while to spread)."""
+    """A role given to a principal at a scope; it counts from `effective` on (rights take a while to spread).
+
+    `author` is the object id of who gave it, None for what was there from the start.
+    """
 
     id: str
     principal_id: str
@@ -36,6 +39,7 @@ class Assignment:
     created: datetime
     effective: datetime
     principal_type: str = "ServicePrincipal"
+    author: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -62,6 +66,7 @@ class Authorization:
         delay: timedelta = timedelta(),
         id: str | None = None,
         principal_type: str = "ServicePrincipal",
+        author: str | None = None,
     ) -> Assignment:
         """Assign `role` at `scope` (an ARM id; "/" for the tenant) to the object id `principal_id`."""
         now = self.clock.now()
@@ -74,6 +79,7 @@ class Authorization:
             created=now,
             effective=now + delay,
             principal_type=principal_type,
+            author=author,
         )
         self.assignments[assignment.id.lower()] = assignment
         return assignment

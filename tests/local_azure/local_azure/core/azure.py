@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..identity.tokens import Identity
+from .appearances import Appearances
 from .arm import Arm
 from .authorization import Authorization
 from .clock import Clock
@@ -38,13 +39,14 @@ class Azure:
         self.settings = settings or Settings()
         self.clock = Clock()
         self.store = Store()
-        self.operations = Operations(self.clock, self.settings)
+        self.appearances = Appearances(self.store, self.clock)
+        self.operations = Operations(self.clock, self.settings, self.store)
         self.journal = journal or Journal()
         self.journal.clock = self.clock
         self.faults = Faults()
         self.authorization = Authorization(clock=self.clock)
         self.identity = Identity(self.clock, self.settings, self.authorization)
-        self.throttling = Throttling(self.clock, self.settings)
+        self.throttling = Throttling(self.clock, self.settings, self.faults)
         #: Namespaces (lower case) that need registration first; the moment it ends once it was asked for.
         self.unregistered: dict[str, datetime | None] = {}
         self.arm = Arm(self)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 from .authorization import Principal
 from .resource_id import ResourceId
@@ -57,9 +58,18 @@ class Call:
         return region.lower().replace(" ", "")
 
 
+class Null(Enum):
+    """The JSON text `null` as a body, which is something else than no body."""
+
+    NULL = None
+
+
+NULL: Final = Null.NULL
+
+
 @dataclass(kw_only=True)
 class Answer:
-    """`body` is JSON data, or None for an empty body."""
+    """`body` is JSON data, NULL, or None for an empty body."""
 
     status: int
     body: Any = None

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 from . import errors
 from .resource_id import GROUP_TYPE, ResourceId
@@ -135,6 +137,30 @@ class Store:
                 names[:depth] = known.id.names
                 break
         return ResourceId(id.subscription, group, namespace, tuple(types), tuple(names))
+
+    def copy(self) -> Store:
+        """The resources as they are now, for looking back; what is private stays shared with the present."""
+        past = Store()
+        for resource in self._resources.values():
+            past.put(
+                replace(
+                    resource,
+                    properties=copy.deepcopy(resource.properties),
+                    tags=dict(resource.tags) if resource.tags is not None else None,
+                    envelope=copy.deepcopy(resource.envelope),
+                )
+            )
+        return past
+
+    @contextmanager
+    def as_of(self, past: Store) -> Iterator[None]:
+        """Within the block, hold what `past` holds."""
+        present = self._resources, self._by_type
+        self._resources, self._by_type = past._resources, past._by_type
+        try:
+            yield
+        finally:
+            self._resources, self._by_type = present
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` after every put, delete and touch."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from .authorization import Principal
 from .clock import Clock
 from .errors import AzureError
+from .faults import Faults
 from .settings import Settings
 
 _GLOBAL_FACTOR = 15
@@ -33,22 +34,30 @@ _DELETES = Bucket(kind="deletes", size=200, refill=10)
 
 
 class Throttling:
-    """Counts requests. Time runs faster where the pace is below 1, so buckets refill faster by the same factor."""
+    """Counts requests. Time runs faster where the pace is below 1, so buckets refill faster by the same factor.
 
-    def __init__(self, clock: Clock, settings: Settings) -> None:
+    Azure has the buckets once for each region that takes requests; a client stays in the one that is near it.
+    """
+
+    def __init__(self, clock: Clock, settings: Settings, faults: Faults) -> None:
         self._clock = clock
         self._settings = settings
+        self._faults = faults
         self._levels: dict[tuple[str, str], tuple[float, datetime]] = {}
+
+    @property
+    def pace(self) -> float:
+        """By how much sooner than on Azure a bucket is full again, as a factor; 0: at once."""
+        return 1.0 if self._faults.throttle else self._settings.pace
 
     def take(self, principal: Principal, method: str) -> dict[str, str]:
         """Count one request and return the headers for its answer. Raises 429 when the bucket is empty."""
         bucket = {"GET": _READS, "HEAD": _READS, "DELETE": _DELETES}.get(method, _WRITES)
-        pace = self._settings.pace
         now = self._clock.now()
         level = float(bucket.size)
-        if pace > 0:
+        if self.pace > 0:
             known, since = self._levels.get((principal.object_id, bucket.kind), (level, now))
-            level = min(level, known + (now - since).total_seconds() * bucket.refill / pace)
+            level = min(level, known + (now - since).total_seconds() * bucket.refill / self.pace)
         if level < 1:
             raise AzureError(
                 429,

@@ -9,23 +9,29 @@ import asyncio
 import json
 import time
 import uuid
+from datetime import timedelta
 from email.utils import format_datetime
 from urllib.parse import unquote
 
 from .. import keyvault
+from ..compute import console
+from ..contract import Contract
 from ..core.azure import Azure
+from ..core.call import NULL
 from ..core.faults import Rule
 from ..identity.app import SignIn
 from ..identity.graph import Graph
 from . import hosts
+from .disturbances import in_force, refusal
 from .hosts import Service
 from .http import App, Receive, Response, Scope, Send, cut, read_body, run
 
 
 class Front:
-    """Serves the Azure that is `azure` at the moment of the request; `use` exchanges it."""
+    """Serves the Azure that is `azure` at the moment of the request; `use` exchanges it. `contract` judges it."""
 
-    def __init__(self, azure: Azure) -> None:
+    def __init__(self, azure: Azure, contract: Contract | None = None) -> None:
+        self._contract = contract
         self.use(azure)
 
     def use(self, azure: Azure) -> None:
@@ -36,6 +42,7 @@ class Front:
             Service.LOGIN: SignIn(azure).app(),
             Service.GRAPH: Graph(azure).app(),
             Service.VAULT: keyvault.data.app(azure),
+            Service.CONSOLE: console.app(azure),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,14 +54,16 @@ class Front:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = unquote(scope["raw_path"].decode("latin-1")) if "raw_path" in scope else scope["path"]
         number = azure.journal.next_number()
-        rule = azure.faults.match(scope["method"], path)
-        await self._wait(rule)
+        rule = azure.faults.match(scope["method"], path, headers.get("user-agent", ""))
+        action = rule.action if rule is not None else None
+        arrived = await self._wait(rule, receive)
         response: Response | None = None
         try:
-            if rule is None or rule.action != "reset-before":
-                response = await self._respond(azure, rule, scope, headers, body)
+            if arrived and action != "reset-before":
+                with in_force(azure, rule, path, headers):
+                    response = await self._respond(azure, rule, scope, headers, body)
         finally:
-            lost = rule is not None and rule.action in ("reset-before", "reset-after")
+            lost = not arrived or action in ("reset-before", "reset-after")
             failed = 500 if response is None else response.status
             client = scope.get("client")
             azure.journal.record(
@@ -68,31 +77,40 @@ class Front:
                 principal=azure.identity.whose(headers),
                 milliseconds=(time.perf_counter() - started) * 1000,
             )
-        if rule is not None and rule.action == "hold" and not await _released(rule, receive):
+        if not arrived or (rule is not None and action == "hold" and not await _released(rule, receive)):
             return
-        if response is None or (rule is not None and rule.action == "reset-after"):
+        if response is None or action == "reset-after":
             await cut(scope, receive)
             return
-        response.headers.append((b"date", format_datetime(azure.clock.now(), usegmt=True).encode()))
-        await response.send(send)
+        off = rule.seconds if rule is not None and action == "skew" else 0
+        dated = azure.clock.now() + timedelta(seconds=off)
+        response.headers.append((b"date", format_datetime(dated, usegmt=True).encode()))
+        if action == "truncate":
+            await response.send_half(scope, send)
+        else:
+            await response.send(send)
 
-    async def _wait(self, rule: Rule | None) -> None:
+    async def _wait(self, rule: Rule | None, receive: Receive) -> bool:
+        """Wait before the effect; False when the client has gone by then, as if the request had not arrived."""
         seconds = self.azure.settings.latency
         if rule is not None and rule.action == "delay":
             seconds += rule.seconds
         if seconds:
             await asyncio.sleep(seconds)
+        return rule is None or rule.action != "hold-before" or await _released(rule, receive)
 
     async def _respond(
         self, azure: Azure, rule: Rule | None, scope: Scope, headers: dict[str, str], body: bytes
     ) -> Response:
-        if rule is not None and rule.action == "status":
-            again = {"Retry-After": rule.retry_after} if rule.retry_after is not None else {}
-            return _json(rule.status, {"error": {"code": rule.code, "message": rule.message}}, again)
         service = hosts.service_of(headers.get("host", ""))
+        if rule is not None and rule.action == "status":
+            return refusal(rule, service)
         if service is None:
             return _json(421, {"error": {"code": "UnknownHost", "message": "Not a host name of Azure."}}, {})
-        return await run(self._apps[service], scope, body)
+        response = await run(self._apps[service], scope, body)
+        if self._contract is not None:
+            self._contract.observe(scope, headers, body, response)
+        return response
 
 
 class Management:
@@ -136,7 +154,7 @@ class Management:
 
 
 def _json(status: int, body: object, headers: dict[str, str]) -> Response:
-    content = b"" if body is None else json.dumps(body).encode()
+    content = b"" if body is None else json.dumps(None if body is NULL else body).encode()
     sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     if body is not None:
         sent.append((b"content-type", b"application/json; charset=utf-8"))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import enum
 
+from ..compute.console import HOST_SUFFIX as CONSOLE_SUFFIX
+
 
 class Service(enum.Enum):
     """What stands behind a host name."""
@@ -15,6 +17,7 @@ class Service(enum.Enum):
     LOGIN = "login"
     GRAPH = "graph"
     VAULT = "vault"
+    CONSOLE = "console"
 
 
 _HOSTS = {
@@ -37,7 +40,7 @@ _HOSTS = {
 _VAULT_SUFFIXES = ("vault.azure.net", "vault.azure.cn", "vault.usgovcloudapi.net")
 
 #: The names that the server's certificate must cover.
-CERTIFICATE_NAMES = (*_HOSTS, *(f"*.{suffix}" for suffix in _VAULT_SUFFIXES))
+CERTIFICATE_NAMES = (*_HOSTS, *(f"*.{suffix}" for suffix in (*_VAULT_SUFFIXES, CONSOLE_SUFFIX)))
 
 
 def service_of(host: str) -> Service | None:
@@ -46,4 +49,6 @@ def service_of(host: str) -> Service | None:
     if name in _HOSTS:
         return _HOSTS[name]
     label, _dot, suffix = name.partition(".")
-    return Service.VAULT if label and suffix in _VAULT_SUFFIXES else None
+    if label and suffix in _VAULT_SUFFIXES:
+        return Service.VAULT
+    return Service.CONSOLE if label.startswith("md-") and suffix == CONSOLE_SUFFIX else None

@@ -86,6 +86,14 @@ class Response:
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
 
+    async def send_half(self, scope: Scope, send: Send) -> None:
+        """Begin the answer, and end the connection in the middle of its body."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True})
+        transport = scope.get("state", {}).get("transport")
+        if transport is not None:
+            transport.close()
+
 
 async def read_body(receive: Receive) -> bytes | None:
     """The whole request body; None when the client went away before it was complete."""

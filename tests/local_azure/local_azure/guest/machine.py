@@ -74,6 +74,7 @@ class Machine:
         self.rdp = RemoteDesktop()
         self.firewall = Firewall(windows_server_rules())
         self.registry: dict[str, int | str] = {}
+        self.minimum_password_length = 8
         self.domain_controller = False
         self.vm_access: VmAccess = "works"
         self._running = True

@@ -6,19 +6,18 @@
 from __future__ import annotations
 
 _LONGEST = 127
-_SHORTEST = 8
 _SPECIAL = frozenset("~!@#$%^&*_-+=`|\\(){}[]:;\"'<>,.?/")
 
 
-def meets_policy(password: str, *, user_name: str) -> bool:
+def meets_policy(password: str, *, user_name: str, shortest: int = 8) -> bool:
     """Whether Windows takes the password: long enough, three kinds of characters, not around the account's name.
 
     "Password must meet complexity requirements" of Microsoft's security policy reference: kinds are upper case, lower
     case, digits, special characters, and letters without a case. A name of fewer than three characters is not searched
-    for. The minimum length of 8 is what Azure's images ask for (unverified per image).
+    for. A minimum length of 8 is what Azure's images ask for (unverified per image); a policy of one's own may differ.
     """
     length = len(password.encode("utf-16-le", "surrogatepass")) // 2
-    if not _SHORTEST <= length <= _LONGEST:
+    if not shortest <= length <= _LONGEST:
         return False
     if len(user_name) > 2 and user_name.lower() in password.lower():
         return False

@@ -57,7 +57,7 @@ def _set_account(machine: Machine, name: str, password: str) -> Component:
             f"{_CANNOT_UPDATE}System.Exception: User account {name} already exists but cannot be updated because it is "
             f"not in the Administrators group.{_TRACE}"
         )
-    if not meets_policy(password, user_name=name):
+    if not meets_policy(password, user_name=name, shortest=machine.minimum_password_length):
         raise HandlerFailure(
             f"{_CANNOT_UPDATE}System.Runtime.InteropServices.COMException (0x800708C5): The password does not meet the "
             "password policy requirements. Check the minimum password length, password complexity and password history "

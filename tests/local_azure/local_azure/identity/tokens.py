@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 from ..core.authorization import Authorization, Principal
 from ..core.clock import Clock
@@ -31,10 +32,17 @@ ARM_AUDIENCES = (
 )
 VAULT_AUDIENCES = ("https://vault.azure.net", "https://vault.azure.cn", "https://vault.usgovcloudapi.net")
 LIFETIME_SECONDS = 3599
+REVOKED = (
+    "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: "
+    "TokenIssuedBeforeRevocationTimestamp"
+)
+
+#: Why a good token is not accepted any more: its time is over, or somebody took back what it was given for.
+TokenTrouble: TypeAlias = Literal["expired", "revoked"]
 
 
 class TokenProblem(Exception):
-    """A token that is not accepted; `code` is expired, audience or invalid, `detail` belongs to it."""
+    """A token that is not accepted; `code` is expired, revoked, audience or invalid, `detail` belongs to it."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code} {detail}".strip())
@@ -59,6 +67,7 @@ class Identity:
         self._authorization = authorization
         self._key = secrets.token_bytes(32)
         self._client_secrets: dict[str, str] = {}
+        self._spoiled: dict[str, TokenTrouble] = {}
 
     def check_secret(self, client_id: str, secret: str) -> bool:
         known = self._client_secrets.get(client_id.lower())
@@ -94,14 +103,33 @@ class Identity:
             raise TokenProblem("invalid")
         claims = _decode(signed.partition(".")[2])
         expires = datetime.fromtimestamp(claims["exp"], tz=self._clock.now().tzinfo)
-        if expires <= self._clock.now():
-            raise TokenProblem("expired", _american(expires))
+        trouble = self._spoiled.get(claims["uti"])
+        if trouble == "revoked":
+            raise TokenProblem("revoked")
+        if trouble == "expired" or expires <= self._clock.now():
+            raise TokenProblem("expired", _american(min(expires, self._clock.now())))
         if str(claims["aud"]).rstrip("/") not in audiences:
             raise TokenProblem("audience", str(claims["aud"]))
         principal = self._authorization.principals.get(str(claims["appid"]).lower())
         if principal is None:
             raise TokenProblem("invalid")
         return Verified(principal=principal, expires=expires)
+
+    def spoil(self, headers: Mapping[str, str], trouble: TokenTrouble) -> None:
+        """Accept the token of this request no more."""
+        signed, _dot, signature = (self.bearer(headers) or "").rpartition(".")
+        if signed and hmac.compare_digest(self._sign(signed), signature):
+            self._spoiled[_decode(signed.partition(".")[2])["uti"]] = trouble
+
+    def claims_challenge(self) -> str:
+        """The WWW-Authenticate header for a revoked token: whoever asks for these claims gets a good one."""
+        now = int(self._clock.now().timestamp())
+        claims = json.dumps({"access_token": {"nbf": {"essential": True, "value": str(now)}}})
+        return (
+            'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
+            f'error_description="{REVOKED}", error="insufficient_claims", '
+            f'claims="{base64.b64encode(claims.encode()).decode()}"'
+        )
 
     def whose(self, headers: Mapping[str, str]) -> str | None:
         """The principal's name, for the journal: whoever the token was made for, whatever it is good for."""
@@ -115,6 +143,7 @@ class Identity:
         """Take over key and client secrets, so that secrets and tokens given out by `other` stay good."""
         self._key = other._key
         self._client_secrets = dict(other._client_secrets)
+        self._spoiled = dict(other._spoiled)
 
     def secret_of(self, client_id: str) -> str:
         """The client secret; made on the first call. For the environment files alone."""
@@ -150,6 +179,9 @@ class Identity:
                     f"The access token has been obtained for wrong audience or resource '{problem.detail}'. "
                     f"It should exactly match with one of the allowed audiences {allowed}."
                 )
+            elif problem.code == "revoked":
+                headers = {"WWW-Authenticate": self.claims_challenge()}
+                raise AzureError(401, "InvalidAuthenticationToken", REVOKED, headers=headers, gateway=True) from problem
             else:
                 code, message = "InvalidAuthenticationToken", "The access token is invalid."
             raise self._unauthorized(code, message, message) from problem

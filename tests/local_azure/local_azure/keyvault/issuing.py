@@ -54,16 +54,19 @@ def add_version(
     return version
 
 
-def reserve_secret(contents: VaultContents, certificate: Certificate, *, now: datetime) -> None:
-    """Add the disabled, empty secret version that an issuance in progress leaves in the version list (recorded)."""
+def reserve_secret(contents: VaultContents, certificate: Certificate, *, now: datetime, months: int) -> None:
+    """Add the disabled, empty secret version that an issuance in progress leaves in the version list (recorded).
+
+    It has the times that a certificate of so many months would have if it were issued at once.
+    """
     secret = contents.secrets.setdefault(certificate.name.lower(), Secret(name=certificate.name))
     reserved = SecretVersion(
         version=new_version(),
         value="",
         content_type=certificate.policy["secret_props"]["contentType"],
         enabled=False,
-        not_before=None,
-        expires=None,
+        not_before=now - issuance.BACKDATED,
+        expires=issuance.add_months(now, months),
         created=now,
         updated=now,
         tags=None,
@@ -79,6 +82,8 @@ def complete_due(contents: VaultContents, now: datetime) -> None:
         if pending is None or pending.completed or pending.due > now or certificate.deletion is not None:
             continue
         pending.completed = True
+        if pending.failure is not None:
+            continue
         issued = issuance.self_signed(pending.request, pending.key, pending.due)
         add_version(
             contents,

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 from uuid import uuid4
 
 from cryptography import x509
 
+from ..core.errors import AzureError
+from ..core.operations import Fate
 from ..core.wire import Json
 from .issuance import CertificateRequest, PrivateKey
 
@@ -89,12 +92,23 @@ class Pending:
 
     request_id: str
     csr: bytes
+    started: datetime
     due: datetime
     request: CertificateRequest
     key: PrivateKey = field(repr=False)
     enabled: bool
     tags: dict[str, str] | None
+    fate: Fate | None = None
     completed: bool = False
+
+    @property
+    def failure(self) -> AzureError | None:
+        """Why it has ended without a certificate."""
+        return self.fate.error if self.completed and self.fate is not None else None
+
+    def end_now(self) -> None:
+        """End it with the next look at it."""
+        self.due = self.started
 
 
 @dataclass(kw_only=True)
@@ -120,8 +134,46 @@ class Certificate:
 
 
 @dataclass(kw_only=True)
+class KeyVersion:
+    """One version of a key that was made for itself, not with a certificate. ``operations`` are its key_ops."""
+
+    version: str
+    key: PrivateKey = field(repr=False)
+    operations: list[str]
+    enabled: bool
+    not_before: datetime | None
+    expires: datetime | None
+    created: datetime
+    updated: datetime
+    tags: dict[str, str] | None
+
+
+@dataclass(kw_only=True)
+class Key:
+    name: str
+    versions: list[KeyVersion] = field(default_factory=list)
+    deletion: Deletion | None = None
+    recovered_at: datetime | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def current(self) -> KeyVersion:
+        return self.versions[-1]
+
+    def find(self, version: str | None) -> KeyVersion | None:
+        if version is None:
+            return self.current
+        return next((one for one in self.versions if one.version == version.lower()), None)
+
+
+#: What can be deleted, recovered and purged.
+Held: TypeAlias = Secret | Certificate | Key
+
+
+@dataclass(kw_only=True)
 class VaultContents:
     """Objects by lower-case name: Key Vault compares object names without case and keeps the first spelling."""
 
     secrets: dict[str, Secret] = field(default_factory=dict)
     certificates: dict[str, Certificate] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)

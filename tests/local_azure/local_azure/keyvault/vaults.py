@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from ..core.resource_id import ResourceId
 from ..core.store import Resource
 from . import names
+from .backups import Backups
 from .issuing import complete_due
-from .model import Certificate, Secret, VaultContents
+from .model import Certificate, Key, Secret, VaultContents
 
 if TYPE_CHECKING:
     from ..core.azure import Azure
@@ -68,6 +69,7 @@ class Vaults:
         self.azure = azure
         self.taken: set[str] = set()
         self.throttle: Throttle | None = None
+        self.backups = Backups()
         self._live: dict[str, Resource] = {}
         self._deleted: dict[str, Resource] = {}
         azure.store.on_change(self._watch)
@@ -111,7 +113,7 @@ class Vaults:
         assert isinstance(contents, VaultContents)
         now = self.azure.clock.now()
         complete_due(contents, now)
-        for objects in (contents.secrets, contents.certificates):
+        for objects in (contents.secrets, contents.certificates, contents.keys):
             _purge_due(objects, now)
         return contents
 
@@ -210,7 +212,9 @@ class Vaults:
                 self.purge(deleted)
 
 
-def _purge_due(objects: MutableMapping[str, Secret] | MutableMapping[str, Certificate], now: datetime) -> None:
+def _purge_due(
+    objects: MutableMapping[str, Secret] | MutableMapping[str, Certificate] | MutableMapping[str, Key], now: datetime
+) -> None:
     due = [key for key, found in objects.items() if found.deletion is not None and found.deletion.purge_at <= now]
     for key in due:
         del objects[key]
@@ -251,5 +255,15 @@ def describe_vault(vault: Resource, contents: VaultContents) -> Json:
                 ],
             }
             for certificate in contents.certificates.values()
+        ],
+        "keys": [
+            {
+                "name": key.name,
+                "deleted": key.deletion is not None,
+                "versions": [
+                    {"version": one.version, "enabled": one.enabled, "tags": one.tags or {}} for one in key.versions
+                ],
+            }
+            for key in contents.keys.values()
         ],
     }

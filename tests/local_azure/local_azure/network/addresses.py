@@ -78,6 +78,8 @@ TAGS: Final = {
         "AzurePlatformLKM",
         "AzurePortal",
         "AzureResourceManager",
+        "CorpNetPublic",
+        "CorpNetSaw",
         "AzureSiteRecovery",
         "AzureTrafficManager",
         "AzureUpdateDelivery",

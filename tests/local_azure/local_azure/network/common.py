@@ -18,6 +18,7 @@ from . import errors, reading
 SUCCEEDED = "Succeeded"
 UPDATING = "Updating"
 DELETING = "Deleting"
+FAILED = "Failed"
 
 
 def etag_of(resource: Resource) -> str:

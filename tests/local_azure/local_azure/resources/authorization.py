@@ -46,8 +46,8 @@ def _assignment_document(call: Call, assignment: Assignment) -> Json:
             "conditionVersion": None,
             "createdOn": created,
             "updatedOn": created,
-            "createdBy": None,
-            "updatedBy": None,
+            "createdBy": assignment.author if call.method == "GET" else None,
+            "updatedBy": assignment.author,
             "delegatedManagedIdentityResourceId": None,
             "description": None,
         },
@@ -84,7 +84,7 @@ def _list(call: Call) -> Answer:
         below = mine.startswith(scope + "/") and "atscope()" not in asked
         if (above or below) and (principal is None or one.principal_id.lower() == principal.lower()):
             value.append(_assignment_document(call, one))
-    return Answer(status=200, body={"value": value, "nextLink": None})
+    return Answer(status=200, body={"value": value})
 
 
 def _find(call: Call) -> Assignment | None:
@@ -151,6 +151,7 @@ def _put(call: Call) -> Answer:
         delay=authorization.propagation,
         id=name,
         principal_type=str(properties.get("principalType") or "ServicePrincipal"),
+        author=call.principal.object_id,
     )
     return Answer(status=201, body=_assignment_document(call, made))
 

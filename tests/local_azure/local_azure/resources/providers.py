@@ -16,6 +16,15 @@ from ..core.wire import Json
 _PROVIDERS = "/subscriptions/{subscription}/providers"
 _REGISTER_SECONDS = 30.0
 
+#: The newest api-version of each provider; clients that know nothing of a type take one from here.
+_NEWEST = {
+    "Microsoft.Authorization": "2022-04-01",
+    "Microsoft.Compute": "2026-04-01",
+    "Microsoft.KeyVault": "2026-02-01",
+    "Microsoft.Network": "2025-09-01",
+    "Microsoft.Security": "2020-01-01",
+}
+
 
 def register(arm: Arm) -> None:
     read = "Microsoft.Resources/subscriptions/providers/read"
@@ -25,9 +34,10 @@ def register(arm: Arm) -> None:
 
 
 def document(azure: Azure, namespace: str) -> Json:
-    """The provider with its types; api-versions and locations are left open because all plausible ones are accepted."""
+    """The provider with its types; locations are left open, and other plausible api-versions are accepted, too."""
     state = azure.registration(namespace)
-    types = [{"resourceType": name, "locations": [], "apiVersions": []} for name in azure.arm.types(namespace) if name]
+    known: Json = {"locations": [], "apiVersions": [_NEWEST[namespace]] if namespace in _NEWEST else []}
+    types = [{"resourceType": name, **known} for name in azure.arm.types(namespace) if name]
     return {
         "id": f"/subscriptions/{azure.settings.subscription_id}/providers/{namespace}",
         "namespace": namespace,

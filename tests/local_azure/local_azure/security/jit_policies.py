@@ -43,7 +43,7 @@ def _get(call: Call) -> Answer:
 def _show(policy: Resource) -> Json:
     return {
         "kind": "Basic",
-        "properties": {**policy.properties, "provisioningState": "Succeeded"},
+        "properties": {**policy.properties, "provisioningState": "Succeeded", "appendMode": False},
         "id": str(policy.id),
         "name": policy.id.name,
         "type": policy.id.type,

@@ -36,7 +36,8 @@ def seed(azure: Azure, section: Json) -> None:
         location = str(item.get("location") or group.location)
         namespace, parent, own = JIT_POLICIES.split("/")
         names = (location, str(item.get("name", "default")))
-        policy = ResourceId(group.id.subscription, group.id.group, namespace, (parent, own), names)
+        # Ids of policies keep the spelling of whoever made them.
+        policy = ResourceId(group.id.subscription, item["resourceGroup"], namespace, (parent, own), names)
         machines = [_machine(group.id, dict(one)) for one in item["virtualMachines"]]
         properties = {"virtualMachines": machines, "requests": item.get("requests", [])}
         azure.store.put(Resource(id=policy, location=location, properties=properties))

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from ...core.call import Answer
 from ...core.errors import AzureError
+from ...core.operations import NEVER, fate
 from ...core.wire import Json
 from .. import issuance
 from ..issuing import add_version, reserve_secret
@@ -25,6 +26,9 @@ from .call import Permission, VaultCall, VaultRoute
 KIND = "Certificate"
 ISSUANCE_SECONDS = 10
 
+#: Key Vault's words for how an operation ends without a certificate.
+_WORDS = {"Failed": "failed", "Canceled": "cancelled"}
+
 
 async def create(call: VaultCall) -> Answer:
     """POST /certificates/{name}/create: 202 and the pending operation; issued a moment later."""
@@ -32,7 +36,7 @@ async def create(call: VaultCall) -> Answer:
     if certificate is None and call.body.get("policy") is None:
         raise errors.bad_parameter("The request body doesn't contain the parameter policy.")
     issuer = (wanted.get("issuer") or {}).get("name")
-    if issuer != "Self":
+    if str(issuer).lower() != "self":  # azure.azcollection has only ever sent `self`
         raise AzureError(501, "NotModelled", f"The local Azure knows the issuer Self only, not '{issuer}'.")
     given = attributes.read_attributes(call.body.get("attributes"))
     tags = attributes.read_tags(call.body.get("tags"))
@@ -45,13 +49,18 @@ async def create(call: VaultCall) -> Answer:
     certificate.pending = Pending(
         request_id=uuid4().hex,
         csr=issuance.signing_request(request, key),
+        started=call.now,
         due=call.now + call.azure.vaults.moment(ISSUANCE_SECONDS),
         request=request,
         key=key,
         enabled=given.enabled is not False,
         tags=tags,
+        fate=fate.get(),
     )
-    reserve_secret(call.contents, certificate, now=call.now)
+    if certificate.pending.fate is not None and certificate.pending.fate.error is None:
+        certificate.pending.due = NEVER
+        certificate.pending.fate.at_end(certificate.pending.end_now)
+    reserve_secret(call.contents, certificate, now=call.now, months=request.validity_months)
     pending = _pending(call, certificate, certificate.pending)
     location = f"{pending['id']}?api-version={call.api_version}&request_id={certificate.pending.request_id}"
     return Answer(status=202, body=pending, headers={"Location": location})
@@ -95,6 +104,18 @@ def get_pending(call: VaultCall) -> Answer:
     return Answer(status=200, body=_pending(call, certificate, certificate.pending))
 
 
+def delete_pending(call: VaultCall) -> Answer:
+    """DELETE /certificates/{name}/pending: forgets the operation, with the certificate if it has never been issued."""
+    certificate = call.contents.certificates.get(call.name.lower())
+    answer = get_pending(call)
+    assert certificate is not None, "what has an operation is there"
+    certificate.pending = None
+    if not certificate.versions:
+        del call.contents.certificates[certificate.name.lower()]
+        del call.contents.secrets[certificate.name.lower()]
+    return answer
+
+
 def get_certificate(call: VaultCall) -> Answer:
     """GET /certificates/{name}[/{version}]; only the answer without version has the policy (recorded)."""
     certificate, version = _require(call)
@@ -119,13 +140,13 @@ def update_certificate(call: VaultCall) -> Answer:
 
 
 def get_policy(call: VaultCall) -> Answer:
-    certificate = _require_name(call)
+    certificate = require_live(call)
     return Answer(status=200, body=_policy(call, certificate))
 
 
 def update_policy(call: VaultCall) -> Answer:
     """PATCH /certificates/{name}/policy: counts for the next version."""
-    certificate = _require_name(call)
+    certificate = require_live(call)
     lifecycle.check_writable(call, certificate, KIND)
     _change_policy(call, certificate, call.body)
     return Answer(status=200, body=_policy(call, certificate))
@@ -151,7 +172,7 @@ def list_versions(call: VaultCall) -> Answer:
 
 def delete_certificate(call: VaultCall) -> Answer:
     """DELETE /certificates/{name}: soft-deletes it with its secret."""
-    certificate = _require_name(call)
+    certificate = require_live(call)
     lifecycle.check_writable(call, certificate, KIND)
     if not certificate.versions:
         raise errors.vault_error(409, "Conflict", f"Certificate {certificate.name} has a pending operation.")
@@ -212,6 +233,12 @@ def _writable(call: VaultCall) -> Certificate | None:
     """The live certificate of that name, if there is one. Raises 409 when the name isn't free for a certificate."""
     certificate = call.contents.certificates.get(call.name.lower())
     lifecycle.check_writable(call, certificate, KIND)
+    key = call.contents.keys.get(call.name.lower())
+    if key is not None:
+        lifecycle.check_writable(call, key, "Key")
+        raise errors.vault_error(
+            409, "Conflict", f"A key with the name {key.name} already exists and belongs to no certificate."
+        )
     secret = call.contents.secrets.get(call.name.lower())
     if secret is not None and not secret.managed:
         lifecycle.check_writable(call, secret, "Secret")
@@ -232,7 +259,8 @@ def _set_policy(certificate: Certificate, wanted: Json, now: datetime) -> None:
     certificate.policy_updated = now
 
 
-def _require_name(call: VaultCall) -> Certificate:
+def require_live(call: VaultCall) -> Certificate:
+    """The certificate of the call's name. Raises 404 when there is none, or only a deleted one."""
     lifecycle.check_name(call.name, KIND)
     certificate = call.contents.certificates.get(call.name.lower())
     if certificate is None or not lifecycle.is_live(call, certificate):
@@ -241,7 +269,7 @@ def _require_name(call: VaultCall) -> Certificate:
 
 
 def _require(call: VaultCall) -> tuple[Certificate, CertificateVersion]:
-    certificate = _require_name(call)
+    certificate = require_live(call)
     found = certificate.find(call.params.get("version"))
     if found is None:
         raise errors.not_found(KIND, "/".join(filter(None, (call.name, call.params.get("version")))))
@@ -320,7 +348,9 @@ def _pending(call: VaultCall, certificate: Certificate, pending: Pending) -> Jso
         "csr": base64.b64encode(pending.csr).decode(),
         "cancellation_requested": False,
     }
-    if pending.completed:
+    if pending.failure is not None and pending.fate is not None:
+        shown |= {"status": _WORDS[pending.fate.status], "error": pending.failure.error()}
+    elif pending.completed:
         shown |= {"status": "completed", "target": call.url(f"certificates/{certificate.name}")}
     else:
         shown |= {
@@ -349,6 +379,7 @@ ROUTES = (
     VaultRoute(method="POST", template="certificates/{name}/create", handler=create, permission=_CREATE),
     VaultRoute(method="POST", template="certificates/{name}/import", handler=import_certificate, permission=_IMPORT),
     VaultRoute(method="GET", template="certificates/{name}/pending", handler=get_pending, permission=_READ),
+    VaultRoute(method="DELETE", template="certificates/{name}/pending", handler=delete_pending, permission=_UPDATE),
     VaultRoute(method="GET", template="certificates/{name}/policy", handler=get_policy, permission=_READ),
     VaultRoute(method="PATCH", template="certificates/{name}/policy", handler=update_policy, permission=_UPDATE),
     VaultRoute(method="GET", template="certificates/{name}/versions", handler=list_versions, permission=_LIST),

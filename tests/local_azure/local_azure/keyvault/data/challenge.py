@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...core.authorization import Principal
 from ...core.errors import AzureError
-from ...identity.tokens import TokenProblem
+from ...identity.tokens import REVOKED, TokenProblem
 from .. import names
 from .errors import vault_error
 
@@ -41,6 +41,9 @@ def authenticate(azure: Azure, host: str, headers: Mapping[str, str], *, foreign
     try:
         return azure.identity.verify(token, (resource,)).principal
     except TokenProblem as problem:
+        if problem.code == "revoked":
+            headers = {"WWW-Authenticate": azure.identity.claims_challenge()}
+            raise vault_error(401, "Unauthorized", f"Error validating token: {REVOKED}.", headers=headers) from problem
         raise _unauthorized(tenant, resource, _reason(problem)) from problem
 
 

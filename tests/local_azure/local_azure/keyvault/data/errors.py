@@ -70,6 +70,19 @@ def managed_secret(operation: str) -> AzureError:
     )
 
 
+def managed_key(operation: str) -> AzureError:
+    return vault_error(
+        403,
+        "Forbidden",
+        f"Operation {operation} is not allowed on this key, since it is managed by a Key Vault certificate.",
+    )
+
+
+def already_exists(kind: str, name: str) -> AzureError:
+    """409 for a restore under a name that is in use."""
+    return vault_error(409, "Conflict", f"{kind} {name} already exists.", inner="ObjectAlreadyExists")
+
+
 def purge_protected() -> AzureError:
     return vault_error(
         403, "Forbidden", "Operation purge is not allowed because purge protection is enabled for this vault."

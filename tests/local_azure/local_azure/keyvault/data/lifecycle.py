@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What secrets and certificates share: found, soft-deleted, recovered, purged."""
+"""What secrets, certificates and keys share: found, soft-deleted, recovered, purged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from ...core.wire import Json
 from .. import names
-from ..model import Certificate, Deletion, Secret
+from ..model import Deletion, Held
 from . import errors
 from .attributes import epoch, retention_days
 from .call import VaultCall
@@ -21,7 +21,7 @@ SETTLING_SECONDS = 15
 
 
 def check_name(name: str, kind: str) -> None:
-    """Raises BadParameter unless `name` is an object name; `kind` is Secret or Certificate."""
+    """Raises BadParameter unless `name` is an object name; `kind` is Secret, Certificate or Key."""
     if not names.is_object_name(name):
         raise errors.bad_parameter(
             f"The request URI contains an invalid name: {name}; a {kind.lower()} name has 1-127 letters, digits and "
@@ -29,12 +29,12 @@ def check_name(name: str, kind: str) -> None:
         )
 
 
-def is_live(call: VaultCall, found: Secret | Certificate) -> bool:
+def is_live(call: VaultCall, found: Held) -> bool:
     """Neither deleted nor still on its way back."""
     return found.deletion is None and (found.recovered_at is None or found.recovered_at <= call.now)
 
 
-def check_writable(call: VaultCall, found: Secret | Certificate | None, kind: str) -> None:
+def check_writable(call: VaultCall, found: Held | None, kind: str) -> None:
     """Raises the 409 of an object that is deleted, being deleted or being recovered."""
     if found is None:
         return
@@ -54,12 +54,12 @@ def deletion(call: VaultCall) -> Deletion:
     )
 
 
-def is_visible_as_deleted(call: VaultCall, found: Secret | Certificate | None) -> bool:
+def is_visible_as_deleted(call: VaultCall, found: Held | None) -> bool:
     """Whether the deleted collection shows it yet."""
     return found is not None and found.deletion is not None and found.deletion.visible_at <= call.now
 
 
-def recover(call: VaultCall, found: Secret | Certificate) -> None:
+def recover(call: VaultCall, found: Held) -> None:
     """Takes the deletion back; reads see the object after a moment, writes after a further one."""
     found.deletion = None
     found.recovered_at = call.now + call.azure.vaults.moment(RECOVERY_SECONDS)
@@ -71,7 +71,7 @@ def check_purge(call: VaultCall) -> None:
         raise errors.purge_protected()
 
 
-def write_deletion(call: VaultCall, found: Secret | Certificate, collection: str) -> Json:
+def write_deletion(call: VaultCall, found: Held, collection: str) -> Json:
     """The fields that a deleted object has in front of its own; `collection` is deletedsecrets or the like."""
     assert found.deletion is not None, f"{found.name} is not deleted"
     return {

@@ -100,14 +100,20 @@ def list_versions(call: VaultCall) -> Answer:
 
 def delete_secret(call: VaultCall) -> Answer:
     """DELETE /secrets/{name}: soft-deletes all versions."""
-    secret = call.contents.secrets.get(call.name.lower())
-    if secret is None or secret.deletion is not None:
-        raise errors.not_found(KIND, call.name)
+    secret = require_live(call)
     lifecycle.check_writable(call, secret, KIND)
     if secret.managed:
         raise errors.managed_secret("delete")
     secret.deletion = lifecycle.deletion(call)
     return Answer(status=200, body=deleted_bundle(call, secret))
+
+
+def require_live(call: VaultCall) -> Secret:
+    """The secret of the call's name. Raises 404 when there is none, or only a deleted one."""
+    secret = call.contents.secrets.get(call.name.lower())
+    if secret is None or secret.deletion is not None:
+        raise errors.not_found(KIND, call.name)
+    return secret
 
 
 def list_deleted(call: VaultCall) -> Answer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import access_policies, deleted_vaults, secrets, vaults
+from . import access_policies, deleted_vaults, managed_hsms, secrets, vaults
 
 if TYPE_CHECKING:
     from ...core.azure import Azure
@@ -16,11 +16,13 @@ _VAULT = "Microsoft.KeyVault/vaults/{vault}"
 _SECRET = _VAULT + "/secrets/{secret}"
 _DELETED = "Microsoft.KeyVault/locations/{location}/deletedVaults/{vault}"
 _CHECK = "Microsoft.KeyVault/checkNameAvailability"
+_HSMS = "Microsoft.KeyVault/managedHSMs"
 _RIGHT = "Microsoft.KeyVault/"
 
 
 def register(azure: Azure) -> None:
     """Add the provider's routes, each with the right its caller needs."""
+    azure.operations.headers_of["Microsoft.KeyVault"] = lambda _id: dict(vaults.SERVICE_HEADERS)
     route = azure.arm.route
     route("PUT", _VAULT, vaults.put, action=_RIGHT + "vaults/write")
     route("GET", _VAULT, vaults.get, action=_RIGHT + "vaults/read")
@@ -44,7 +46,10 @@ def register(azure: Azure) -> None:
     route("PATCH", _SECRET, secrets.patch, action=_RIGHT + "vaults/secrets/write")
     route("GET", _SECRET, secrets.get, action=_RIGHT + "vaults/secrets/read")
     route("GET", _VAULT + "/secrets", secrets.list_secrets, action=_RIGHT + "vaults/secrets/read")
+    route("GET", _HSMS, managed_hsms.list_none, action=_RIGHT + "managedHSMs/read")
     for method, template, handler, action in (
+        ("GET", _HSMS, managed_hsms.list_none, "managedHSMs/read"),
+        ("GET", "Microsoft.KeyVault/deletedManagedHSMs", managed_hsms.list_none, "deletedManagedHsms/read"),
         ("POST", _CHECK, vaults.check_name_availability, "checkNameAvailability/read"),
         ("GET", "Microsoft.KeyVault/deletedVaults", deleted_vaults.list_deleted, "deletedVaults/read"),
         ("GET", _DELETED, deleted_vaults.get, "locations/deletedVaults/read"),

@@ -10,6 +10,7 @@ from ...core.operations import Style
 from ...core.store import Resource
 from ...core.wire import Json
 from . import errors
+from .vaults import SERVICE_HEADERS
 
 PURGE_SECONDS = 10
 
@@ -20,7 +21,7 @@ def list_deleted(call: Call) -> Answer:
 
 
 def get(call: Call) -> Answer:
-    return Answer(status=200, body=to_json(_require(call)))
+    return Answer(status=200, body=to_json(_require(call)), headers=dict(SERVICE_HEADERS))
 
 
 def purge(call: Call) -> Answer:
@@ -30,11 +31,11 @@ def purge(call: Call) -> Answer:
         raise errors.purge_not_allowed()
     operation = call.azure.operations.start(
         call,
-        style=Style.RESOURCES_DELETE,
+        style=Style.KEYVAULT_POST,
         seconds=PURGE_SECONDS,
         finish=lambda: call.azure.vaults.purge(deleted),
     )
-    return operation.answer(202)
+    return operation.answer(202, headers=SERVICE_HEADERS)
 
 
 def _require(call: Call) -> Resource:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...core.call import Answer, Call
-from ...core.errors import resource_not_found
+from ...core.errors import AzureError, resource_not_found
 from ...core.store import Resource
 from ...core.wire import Json
 from .. import names
@@ -27,7 +27,7 @@ def put(call: Call) -> Answer:
     """Add a version: 201 for a new secret, 200 for a new version of a known one."""
     within = _within(call)
     known = call.id.name.lower() in within.contents.secrets
-    version = data_secrets.write_version(within, _body(call))
+    version = _write_version(within, _body(call))
     call.azure.vaults.changed(within.vault)
     secret = within.contents.secrets[call.id.name.lower()]
     return Answer(status=200 if known else 201, body=to_json(within.vault, secret, version))
@@ -39,7 +39,7 @@ def patch(call: Call) -> Answer:
     secret = _require(within, call)
     body = _body(call)
     if body.get("value") is not None:
-        version = data_secrets.write_version(within, body)
+        version = _write_version(within, body)
     else:
         data_secrets.update_secret(_with_body(within, body))
         version = secret.current
@@ -62,6 +62,14 @@ def list_secrets(call: Call) -> Answer:
         if lifecycle.is_live(within, secret)
     ]
     return Answer(status=200, body={"value": found})
+
+
+def _write_version(within: VaultCall, body: Json) -> SecretVersion:
+    try:
+        return data_secrets.write_version(within, body)
+    except AzureError as error:
+        error.inner = None  # errors of Resource Manager have no code within the code
+        raise
 
 
 def _within(call: Call) -> VaultCall:

@@ -71,9 +71,8 @@ def _recover(call: Call, given: Json, location: str) -> Answer:
         if given.get(name) is None:
             raise errors.missing(name)
     vault = call.azure.vaults.recover(deleted)
-    vault.properties["provisioningState"] = "RegisteringDns"
     _touch(call, vault)
-    return _start(call, vault)
+    return Answer(status=200, body=to_json(vault), headers=dict(SERVICE_HEADERS))
 
 
 def _start(call: Call, vault: Resource) -> Answer:
@@ -162,6 +161,8 @@ def system_data(client_id: str, now: datetime) -> Json:
 
 
 def _touch(call: Call, vault: Resource) -> None:
+    if vault.properties.get("provisioningState") == "Failed":
+        vault.properties["provisioningState"] = "Succeeded"
     made = vault.envelope.get("systemData") or {}
     fresh = system_data(call.principal.client_id, call.azure.clock.now())
     kept = {name: value for name, value in made.items() if name.startswith("created")}

@@ -43,14 +43,17 @@ def _entry(group: SecurityGroup, association: Json, space: tuple[Network, ...], 
     return {
         "networkSecurityGroup": {"id": group.id},
         "association": association,
-        "effectiveSecurityRules": [_rule(rule, space, members) for rule in group.rules],
+        "effectiveSecurityRules": [effective_rule(rule, space, members) for rule in group.rules],
         "tagMap": {
             TAGS[tag]: _expanded(tag, space) for tag in (VIRTUAL_NETWORK, AZURE_LOAD_BALANCER, INTERNET) if tag in used
         },
     }
 
 
-def _rule(rule: SecurityRule, space: tuple[Network, ...], members: dict[str, list[str]]) -> Json:
+def effective_rule(
+    rule: SecurityRule, space: tuple[Network, ...], members: dict[str, list[str]], *, expanded: bool = True
+) -> Json:
+    """One rule; `expanded` adds the prefixes that its service tags stand for."""
     source, destination = _prefixes(rule.source, members), _prefixes(rule.destination, members)
     source_ports = [f"{first}-{last}" for first, last in rule.source_ports]
     destination_ports = [f"{first}-{last}" for first, last in rule.destination_ports]
@@ -70,9 +73,9 @@ def _rule(rule: SecurityRule, space: tuple[Network, ...], members: dict[str, lis
         ("expandedSourceAddressPrefix", rule.source),
         ("expandedDestinationAddressPrefix", rule.destination),
     ):
-        expanded = [prefix for tag in sorted(side.tags) for prefix in _expanded(tag, space)]
-        if expanded:
-            shown[name] = expanded
+        prefixes = [prefix for tag in sorted(side.tags) for prefix in _expanded(tag, space)]
+        if expanded and prefixes:
+            shown[name] = prefixes
     return {**shown, "access": rule.access, "priority": rule.priority, "direction": rule.direction}
 
 

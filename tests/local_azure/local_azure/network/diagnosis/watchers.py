@@ -1,15 +1,65 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Network Watchers in the store: one per region, made by Azure itself."""
+"""Network Watchers: one per region, made by Azure itself or by whoever would have it in a place of their own."""
 
 from __future__ import annotations
 
+from typing import Final
+
+from ...core.call import Answer, Call
+from ...core.operations import Style
 from ...core.resource_id import ResourceId
 from ...core.store import Resource, Store
+from ...core.wire import Json
+from .. import errors
+from ..common import check_preconditions, envelope, location_for, new_etag, tags_of
+from ..names import check_name
 from ..types import WATCHERS
 
-_GROUP = "NetworkWatcherRG"
+_GROUP: Final = "NetworkWatcherRG"
+_DELETE_SECONDS: Final = 10.0
+
+
+def show(_call: Call, watcher: Resource) -> Json:
+    """A watcher on the wire."""
+    return envelope(watcher, watcher.properties)
+
+
+def put(call: Call) -> Answer:
+    """Make a watcher, or change its tags; done at once."""
+    store = call.azure.store
+    existing = store.get(call.id)
+    check_preconditions(call, existing)
+    check_name(call.id.name)
+    location = location_for(call.id, call.body, existing)
+    tags = tags_of(call.body)
+    if existing is not None:
+        existing.tags = tags
+        new_etag(existing)
+        store.touch(existing)
+        return Answer(status=200, body=show(call, existing))
+    other = next((one for one in store.list(WATCHERS) if one.location == location), None)
+    if other is not None:
+        raise errors.refused(
+            "NetworkWatcherCountLimitReached",
+            f"Reached watcher count limit for subscription {call.id.subscription} in location {location}: "
+            f"{other.id} is there already.",
+        )
+    watcher = Resource(id=call.id, location=location, tags=tags, properties=_properties())
+    store.put(watcher)
+    return Answer(status=201, body=show(call, watcher))
+
+
+def delete(call: Call) -> Answer:
+    """Remove a watcher."""
+    store = call.azure.store
+    if store.get(call.id) is None:
+        return Answer(status=204)
+    operation = call.azure.operations.start(
+        call, style=Style.NETWORK_DELETE, seconds=_DELETE_SECONDS, finish=lambda: store.delete(call.id)
+    )
+    return operation.answer(202)
 
 
 def ensure(store: Store, subscription: str, location: str) -> None:
@@ -23,6 +73,10 @@ def ensure(store: Store, subscription: str, location: str) -> None:
         Resource(
             id=group.child(WATCHERS, f"NetworkWatcher_{location}"),
             location=location,
-            properties={"provisioningState": "Succeeded", "runningOperationIds": []},
+            properties=_properties(),
         )
     )
+
+
+def _properties() -> Json:
+    return {"provisioningState": "Succeeded", "runningOperationIds": []}

@@ -9,12 +9,14 @@ from collections.abc import Callable
 
 from ...core.azure import Azure
 from ...core.call import Answer, Call
+from ...core.errors import AzureError
 from ...core.operations import Operation, Style
 from ...core.store import Resource
 from ...core.wire import Json
 from .. import errors, reading
 from ..common import (
     DELETING,
+    FAILED,
     SUCCEEDED,
     UPDATING,
     check_preconditions,
@@ -117,7 +119,11 @@ def _put_rule(call: Call) -> Answer:
     new, stored = records.with_rule(store, group, call.id.name, reading.section(call.body, "properties"))
     _check_busy(call, group)
     group.properties["securityRules"] = new
-    operation = _begin(call, group, Style.NETWORK_PUT, _WRITE_SECONDS)
+
+    def fail() -> None:
+        stored["failed"] = True
+
+    operation = _begin(call, group, Style.NETWORK_PUT, _WRITE_SECONDS, undo=fail)
     return operation.answer(200 if existing is not None else 201, shapes.rule(group, stored))
 
 
@@ -132,7 +138,11 @@ def _delete_rule(call: Call) -> Answer:
     def remove(current: Resource) -> None:
         current.properties["securityRules"] = records.without_rule(current, doomed)
 
-    return _begin(call, group, Style.NETWORK_DELETE, _DELETE_SECONDS, remove).answer(202)
+    def keep() -> None:
+        del doomed["deleting"]
+        doomed["failed"] = True
+
+    return _begin(call, group, Style.NETWORK_DELETE, _DELETE_SECONDS, remove, keep).answer(202)
 
 
 def _list_default_rules(call: Call) -> Answer:
@@ -166,6 +176,7 @@ def _begin(
     style: Style,
     seconds: float,
     at_end: Callable[[Resource], None] = lambda current: None,
+    undo: Callable[[], None] = lambda: None,
 ) -> Operation:
     """Mark the group as updating and start the operation that makes the write take effect.
 
@@ -183,9 +194,15 @@ def _begin(
             return
         at_end(current)
         take_effect()
+        for rule in current.properties["securityRules"]:
+            rule.pop("failed", None)  # the whole group is carried to where it counts each time
         if not call.azure.operations.running(group.id, nested=True):
             current.properties["provisioningState"] = SUCCEEDED
         new_etag(current)
         store.touch(current)
 
-    return call.azure.operations.start(call, style=style, seconds=seconds, finish=finish)
+    def fail(_error: AzureError) -> None:
+        undo()
+        group.properties["provisioningState"] = FAILED
+
+    return call.azure.operations.start(call, style=style, seconds=seconds, finish=finish, on_failure=fail)

@@ -51,7 +51,7 @@ def normalise(given: Json, rule_id: str) -> Json:
 
     fields: Json = {
         "description": description,
-        "protocol": protocol,
+        "protocol": given["protocol"],  # as it was written: real groups have Tcp, tcp and TCP (recorded)
         "sourcePortRange": ports["source"][0],
         "destinationPortRange": ports["destination"][0],
         "sourceAddressPrefix": prefixes["source"][0],

@@ -8,14 +8,18 @@ from __future__ import annotations
 from ...core.resource_id import ResourceId
 from ...core.store import Resource
 from ...core.wire import Json
-from ..common import DELETING, child, envelope
+from ..common import DELETING, FAILED, SUCCEEDED, child, envelope
 from ..references import References
 from .default_rules import DEFAULT_RULES
 
 
 def rule(group: Resource, stored: Json) -> Json:
-    """One custom rule; `stored` is {name, properties[, deleting]}."""
-    state = DELETING if stored.get("deleting") else group.properties["provisioningState"]
+    """One custom rule; `stored` is {name, properties[, deleting][, failed]}."""
+    state = group.properties["provisioningState"]
+    if stored.get("deleting"):
+        state = DELETING
+    elif state in (SUCCEEDED, FAILED):
+        state = FAILED if stored.get("failed") else SUCCEEDED
     id = group.id.child("securityRules", stored["name"])
     return child(group, id, {"provisioningState": state, **stored["properties"]})
 

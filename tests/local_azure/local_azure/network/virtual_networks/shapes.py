@@ -10,6 +10,30 @@ from ...core.wire import Json
 from ..common import child, envelope
 from ..references import References
 
+#: Since this version subnets tell what they got from address pools, and those who read one get its users' ids in
+#: capitals, as the service keeps them (recorded: 2022-01-01 without, 2024-01-01 with both).
+_POOLS_SINCE = "2024-01-01"
+
+
+def single_subnet(network: Resource, stored: Json, references: References, *, api_version: str, read: bool) -> Json:
+    """A subnet as answered on its own: to a GET (`read`), or to the PUT that wrote it."""
+    shown = subnet(network, stored, references)
+    if api_version[:10] < _POOLS_SINCE:
+        return shown
+    properties: Json = {}
+    for name, value in shown["properties"].items():
+        if name in ("ipConfigurations", "delegations"):
+            properties.setdefault("ipamPoolPrefixAllocations", [])
+        capitals = read and name == "ipConfigurations"
+        properties[name] = [{"id": _in_capitals(one["id"])} for one in value] if capitals else value
+    return {**shown, "properties": properties}
+
+
+def _in_capitals(id: str) -> str:
+    """The names in capitals, the words between them as ever."""
+    parts = id.split("/")
+    return "/".join(part.upper() if position in (4, 8, 10) else part for position, part in enumerate(parts))
+
 
 def subnet(network: Resource, stored: Json, references: References) -> Json:
     """One subnet; `stored` is {name, properties}."""

@@ -1,0 +1,4 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judges exchanges with Azure by the official specifications. Knows nothing of the local Azure that it judges."""
