@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import typing as t
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
@@ -55,3 +57,18 @@ def pem_key(key: t.Any, passphrase: str | None = None) -> bytes:
     )
     pem: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     return pem
+
+
+def openssl(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["openssl", *arguments], cwd=cwd, capture_output=True, check=False, timeout=60)
+
+
+def verified_by_openssl(signature: bytes, message: bytes, *, root: x509.Certificate, folder: Path) -> bool:
+    """Whether openssl finds that the message is signed by somebody whom ``root`` vouches for."""
+    for name, content in {"signature": signature, "message": message, "root.pem": pem_of(root)}.items():
+        (folder / name).write_bytes(content)
+    form = ("-verify", "-binary", "-inform", "DER", "-in", "signature", "-purpose", "any", "-out", "out")
+    done = openssl("cms", *form, "-content", "message", "-CAfile", "root.pem", cwd=folder)
+    said = b"Verification successful" in done.stderr
+    assert said or b"Verification failure" in done.stderr, done.stderr
+    return said

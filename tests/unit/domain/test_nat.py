@@ -30,7 +30,7 @@ RULE = NatRule(
     frontend_port=50001,
     backend_port=3389,
 )
-NAMED = BalancedConfiguration(id=CONFIGURATION, primary=True, rule_ids=(str(RULE.id).upper(),), pool_ids=("POOL",))
+NAMED = BalancedConfiguration(id=CONFIGURATION, rule_ids=(str(RULE.id).upper(),), pool_ids=("POOL",))
 UNNAMED = replace(NAMED, rule_ids=(), pool_ids=())
 
 

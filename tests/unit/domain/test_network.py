@@ -133,5 +133,12 @@ def test_a_wrong_interface_is_refused_with_the_names_there_are() -> None:
         chosen_interface(references(True, False), "nic3", vm="virtual machine win1")
     assert caught.value.code == "NetworkInterfaceNotFound"
     assert "nic1, nic11" in caught.value.hint
-    with pytest.raises(NotReady):
-        chosen_interface([], None, vm="virtual machine win1")
+
+
+@pytest.mark.parametrize("wanted", [None, "nic1"])
+def test_a_vm_without_an_interface_is_told_so(wanted: str | None) -> None:
+    with pytest.raises(NotReady) as caught:
+        chosen_interface([], wanted, vm="virtual machine win1")
+    assert caught.value.code == "NoNetworkInterface"
+    assert "virtual machine win1 has no network interface" in caught.value.message
+    assert "Attach one" in caught.value.hint

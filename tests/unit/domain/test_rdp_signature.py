@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import subprocess
 import typing as t
 from dataclasses import replace
 from datetime import timedelta
@@ -45,7 +44,14 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.rdp_signature 
     with_signature,
 )
 from ansible_collections.azvm.access.plugins.module_utils._domain.rdp_state import FoundFile, WantedFile
-from ansible_collections.azvm.access.tests.unit.domain.publishers import NOW, certificate, pem_key, pem_of
+from ansible_collections.azvm.access.tests.unit.domain.publishers import (
+    NOW,
+    certificate,
+    openssl,
+    pem_key,
+    pem_of,
+    verified_by_openssl,
+)
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -71,10 +77,6 @@ def settings(address: str = "192.0.2.1") -> Settings:
     connection = Connection(gateway=Gateway(host="gateway.example.com"))
     made = connection.settings(address, 3389, Account(username="WIN1\\jane"))
     return with_alternate_address(made)
-
-
-def openssl(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["openssl", *arguments], cwd=cwd, capture_output=True, check=False, timeout=60)
 
 
 def test_the_message_has_the_settings_in_their_order() -> None:
@@ -134,19 +136,15 @@ def test_openssl_verifies_it_and_notices_one_changed_address(
     authority = certificate(other_key, name="Authority", is_ca=True, usages=())
     publisher = published(key, certificate(key, issuer=(authority, other_key)), authority)
     assert publisher.chain == (), "the root is what a client knows already"
-    (tmp_path / "signature").write_bytes(pkcs7(publisher, message_of(settings())))
-    (tmp_path / "message").write_bytes(message_of(settings()))
-    (tmp_path / "changed").write_bytes(message_of(settings("192.0.2.2")))
-    (tmp_path / "root.pem").write_bytes(pem_of(authority))
-    (tmp_path / "stranger.pem").write_bytes(pem_of(certificate(other_key, name="Stranger", is_ca=True, usages=())))
+    stranger = certificate(other_key, name="Stranger", is_ca=True, usages=())
+    signature = pkcs7(publisher, message_of(settings()))
 
-    def verify(message: str, root: str) -> bytes:
-        form = ("-verify", "-binary", "-inform", "DER", "-in", "signature", "-purpose", "any", "-out", "out")
-        return openssl("cms", *form, "-content", message, "-CAfile", root, cwd=tmp_path).stderr
+    def verified(address: str, root: x509.Certificate) -> bool:
+        return verified_by_openssl(signature, message_of(settings(address)), root=root, folder=tmp_path)
 
-    assert b"Verification successful" in verify("message", "root.pem")
-    assert b"Verification failure" in verify("changed", "root.pem")
-    assert b"Verification failure" in verify("message", "stranger.pem")
+    assert verified("192.0.2.1", authority)
+    assert not verified("192.0.2.2", authority)
+    assert not verified("192.0.2.1", stranger)
 
 
 def test_intermediate_certificates_travel_along(key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey) -> None:

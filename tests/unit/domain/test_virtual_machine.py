@@ -74,7 +74,7 @@ def test_each_obstacle_is_named_with_a_way_out(
 def test_a_stopped_vm_is_told_how_to_be_started() -> None:
     with pytest.raises(NotReady) as caught:
         require_running(replace(VM, power_state=PowerState.DEALLOCATED))
-    assert "enable_winrm_start_vm" in caught.value.hint
+    assert "start_vm" in caught.value.hint
     assert "vm_power" in caught.value.hint
 
 

@@ -282,6 +282,17 @@ def test_each_cause(expected: Expectation, observed: Observed, stage: Stage, cau
     json.dumps(describe(observed, expected, verdict, tries=1, now=NOW))
 
 
+def test_through_a_nat_rule_the_hint_tells_the_two_ports_apart() -> None:
+    location = Location(hosts=("win1.example.com",), port=50001, nat_rule="the rule")
+    observed = dataclasses.replace(port(TcpState.FILTERED), location=location)
+    verdict = judge(observed, RDP, now=NOW)
+    assert "port 50001: no answer" in verdict.message
+    assert "both allow port 3389 from" in str(verdict.hint)
+    assert "lets port 50001 out" in str(verdict.hint)
+    seen = describe(observed, RDP, verdict, tries=1, now=NOW)
+    assert (seen["port"], seen["nat_rule"]) == (50001, "the rule")
+
+
 def check_hint(text: str | None) -> None:
     """A sentence or more, with every placeholder filled in."""
     assert text is not None
@@ -363,6 +374,7 @@ def test_the_result() -> None:
         "protocol": "winrm",
         "address": "192.0.2.10",
         "port": 5986,
+        "nat_rule": None,
         "server_name": "192.0.2.10",
         "tries": 3,
         "resolve": {"addresses": ["192.0.2.10"], "seconds": 0.01},

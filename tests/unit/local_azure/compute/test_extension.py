@@ -65,3 +65,37 @@ def test_azure_s_own_refusals_come_first(make_scene: SceneMaker) -> None:
     scene.succeed(scene.call("POST", "/deallocate"))
     off = scene.call("DELETE", "/extensions/antimalware")
     assert off.json()["error"]["innererror"] == {"internalErrorCode": "CannotModifyExtensionsWhenVMNotRunning"}
+
+
+def network_watcher_agent(system: str = "Windows") -> dict[str, object]:
+    properties: dict[str, object] = {
+        "publisher": "Microsoft.Azure.NetworkWatcher",
+        "type": f"NetworkWatcherAgent{system}",
+        "typeHandlerVersion": "1.4",
+        "autoUpgradeMinorVersion": True,
+    }
+    return {"location": "westeurope", "properties": properties}
+
+
+class TestHandlersThatChangeNothing:
+    def test_they_are_installed_and_report(self, scene: Scene) -> None:
+        answer = scene.call("PUT", "/extensions/agent", network_watcher_agent())
+
+        assert answer.status_code == 201
+        scene.succeed(answer)
+        shown = scene.call("GET", "/extensions/agent", expand="instanceView").json()["properties"]
+        assert shown["provisioningState"] == "Succeeded"
+        assert "settings" not in shown
+        assert shown["instanceView"]["typeHandlerVersion"] == "1.4"
+
+    def test_those_of_another_system_are_refused(self, scene: Scene) -> None:
+        answer = scene.call("PUT", "/extensions/agent", network_watcher_agent("Linux"))
+
+        assert answer.status_code == 501
+
+    def test_a_silent_agent_fails_them(self, make_scene: SceneMaker) -> None:
+        scene = make_scene(agent="unresponsive")
+
+        ended = scene.ended(scene.call("PUT", "/extensions/agent", network_watcher_agent()))
+
+        assert ended["error"]["code"] == "VMAgentStatusCommunicationError"

@@ -212,3 +212,31 @@ def test_boot_diagnostics_that_are_off(make_scene: SceneMaker) -> None:
     change = {"properties": {"diagnosticsProfile": {"bootDiagnostics": {"enabled": True}}}}
     scene.succeed(scene.call("PATCH", "", change))
     assert scene.call("POST", "/retrieveBootDiagnosticsData").status_code == 200
+
+
+class TestGeneralized:
+    def test_a_machine_that_is_off_becomes_a_template_at_once(self, make_scene: SceneMaker) -> None:
+        scene = make_scene(power="stopped")
+
+        answer = scene.call("POST", "/generalize")
+
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert "azure-asyncoperation" not in answer.headers
+        assert [one["code"] for one in scene.view()["statuses"]] == [
+            "ProvisioningState/succeeded",
+            "OSState/generalized",
+            "PowerState/stopped",
+        ]
+
+    def test_it_never_starts_again(self, make_scene: SceneMaker) -> None:
+        scene = make_scene(power="deallocated")
+        scene.call("POST", "/generalize")
+
+        refused = scene.call("POST", "/start")
+
+        assert refused.status_code == 409
+        assert refused.json()["error"]["code"] == "OperationNotAllowed"
+        assert "since the VM is generalized" in refused.json()["error"]["message"]
+
+    def test_a_running_machine_is_refused(self, scene: Scene) -> None:
+        assert scene.call("POST", "/generalize").status_code == 409

@@ -161,6 +161,8 @@ def test_a_patch_runs_it_with_what_was_there(scene: Scene) -> None:
         ({"domain_controller": True}, body(), "VMAccess Extension does not support Domain Controller."),
         ({}, body("azureuser", "short"), "(0x800708C5): The password does not meet the password policy requirements."),
         ({}, body("azureuser", "My-azureuser-1"), "does not meet the password policy requirements"),
+        ({"minimum_password_length": 16}, body("azureuser", "Correct-Horse-1"), "(0x800708C5): The password does not"),
+        ({}, body(protectedSettings=None), "Object reference not set to an instance of an object."),
         ({}, body("azureuser"), "The Admin User Account password cannot be null or empty if provided the username."),
         (
             {"users": [{"name": "clerk", "password": "Former-Horse-1", "admin": False}]},

@@ -159,6 +159,17 @@ def test_a_provider_that_is_not_registered_refuses_writes(local: InProcess) -> N
     assert local.client.put(thing(local, "/one"), params=VERSION, json={}).status_code == 200
 
 
+def test_every_provider_names_an_api_version_that_it_answers() -> None:
+    plain = in_process()
+    providers = plain.client.get(f"{plain.subscription}/providers", params=VERSION).json()["value"]
+    assert {"Microsoft.Compute", "Microsoft.KeyVault", "Microsoft.Network"} <= {one["namespace"] for one in providers}
+    for provider in providers:
+        assert all(len(one["apiVersions"]) == 1 for one in provider["resourceTypes"]), provider["namespace"]
+    versions = {one["namespace"]: one["resourceTypes"][0]["apiVersions"][0] for one in providers}
+    listed = f"{plain.subscription}/providers/Microsoft.Compute/virtualMachines"
+    assert plain.client.get(listed, params={"api-version": versions["Microsoft.Compute"]}).json() == {"value": []}
+
+
 def test_common_headers(local: InProcess) -> None:
     asked = {"x-ms-client-request-id": "mine", "x-ms-return-client-request-id": "true"}
     headers = local.client.get(thing(local), params=VERSION, headers=asked).headers

@@ -295,7 +295,7 @@ class TestTraffic:
     def test_no_secret_in_journal_state_or_log(self, server: Running) -> None:
         with signed_in(server) as arm:
             token = arm.headers["Authorization"].split()[1]
-            arm.get(groups(server), params={"sig": "signature-value"})
+            arm.get("/metadata/endpoints", params={"sig": "signature-value"})
         shown = server.command("journal").stdout + server.command("state").stdout
         shown += (server.dir / "server.log").read_text()
         assert "access-demo" in shown

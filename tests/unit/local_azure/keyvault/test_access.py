@@ -67,7 +67,7 @@ def test_unknown_versions(plane: Plane, version: str) -> None:
 
 
 def test_what_is_not_modelled_is_refused(plane: Plane) -> None:
-    assert code(plane.data("POST", "/keys/k/create", {}))[:2] == (501, "NotModelled")
+    assert code(plane.data("POST", "/keys/k/0123456789abcdef/encrypt", {}))[:2] == (501, "NotModelled")
     assert plane.data("DELETE", "/secrets").status_code == 405
 
 

@@ -269,3 +269,13 @@ def test_access_policies_alone(start: Callable[..., Plane]) -> None:
     assert added == [{"secrets": ["get", "set"], "certificates": ["get"]}]
     assert change("replace", secrets=["list"]) == [{"secrets": ["list"]}]
     assert change("remove", secrets=["list"]) == []
+
+
+def test_there_are_no_managed_hsms(plane: Plane) -> None:
+    subscription, hsms = plane.world.subscription, "/providers/Microsoft.KeyVault/managedHSMs"
+    for path in (
+        subscription + hsms,
+        plane.world.group("rg") + hsms,
+        subscription + hsms.replace("managed", "deletedManaged"),
+    ):
+        assert plane.arm("GET", path).json() == {"value": []}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.azvm.access.tests.unit.local_azure.network.clouds import API_VERSION, Cloud, NewCloud
+from ansible_collections.azvm.access.tests.unit.local_azure.network.clouds import Cloud, NewCloud
 
 RECORDINGS = Path(__file__).parents[5] / "shared" / "azure-traffic"
 
@@ -56,13 +56,13 @@ def field_order(value: object) -> object:
 
 
 def send(cloud: Cloud, recorded: Json) -> tuple[int, Any]:
-    """Send a recorded request, for this subscription and with a current api-version; status and body of the answer."""
+    """Send a recorded request, for this subscription; status and body of the answer."""
     subscription = cloud.made.azure.settings.subscription_id
     path = _GUID.sub(subscription, recorded["path"], count=1)
     body = recorded["request"]
     if body is not None:
         body = json.loads(_GUID.sub(subscription, json.dumps(body)))
-    answer = cloud.made.client.request(recorded["method"], f"{path}?api-version={API_VERSION}", json=body)
+    answer = cloud.made.client.request(recorded["method"], f"{path}?{recorded['query']}", json=body)
     return answer.status_code, answer.json() if answer.content else None
 
 

@@ -81,7 +81,7 @@ def test_a_bad_rule_is_refused(change: dict[str, Any], code: str, words: str) ->
     assert caught.value.details is not None
 
 
-def test_casing_is_made_canonical_and_the_plural_lists_are_always_there() -> None:
+def test_casing_is_made_canonical_but_for_the_protocol_and_the_plural_lists_are_always_there() -> None:
     given = {**FINE, "access": "allow", "direction": "INBOUND", "protocol": "tcp", "sourceAddressPrefix": "internet"}
 
     stored = normalise(given, ID)
@@ -100,7 +100,7 @@ def test_casing_is_made_canonical_and_the_plural_lists_are_always_there() -> Non
         "sourceAddressPrefixes",
         "destinationAddressPrefixes",
     ]
-    assert (stored["access"], stored["direction"], stored["protocol"]) == ("Allow", "Inbound", "Tcp")
+    assert (stored["access"], stored["direction"], stored["protocol"]) == ("Allow", "Inbound", "tcp")
     assert stored["sourceAddressPrefix"] == "Internet"
     assert stored["sourceAddressPrefixes"] == []
 

@@ -65,6 +65,7 @@ def test_one_policy_has_the_recorded_shape(made: InProcess) -> None:
             ],
             "requests": [],
             "provisioningState": "Succeeded",
+            "appendMode": False,
         },
         "id": id,
         "name": "default",
