@@ -1,0 +1,110 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Somebody else changes what a run is about to write: nothing of theirs is lost, and the run comes to its end."""
+
+from __future__ import annotations
+
+import random
+import time
+import typing as t
+
+from ansible_collections.azvm.access.tests.faults.conftest import extent_of
+from ansible_collections.azvm.access.tests.faults.jobs import JOBS
+from ansible_collections.azvm.access.tests.faults.stranger import RULE, Stranger, certificate, untagged
+from ansible_collections.azvm.access.tests.faults.trial import Tried, undisturbed
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from ansible_collections.azvm.access.tests.faults.conftest import Extent, Note
+    from ansible_collections.azvm.access.tests.faults.fleet import Fleet, Island
+
+#: Requests that change something: no sign-ins.
+WRITES: dict[str, str] = {"method": "PUT,PATCH,POST,DELETE", "path": "^(?!.*/oauth2/)"}
+#: More than a role writes.
+MOST = 14
+#: A rule of ours gives way to what is there already; tags are looked at one by one, as not everything is there yet.
+APART = ("/properties/priority", "/tags/stranger")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """In a sample, one role is enough."""
+    roles = list(JOBS)
+    seed = int(metafunc.config.getoption("--faults-seed"))
+    metafunc.parametrize("role", [roles[seed % len(roles)]] if extent_of(metafunc.config) == "sample" else roles)
+
+
+def test_somebody_else_at_each_write(
+    fleet: Callable[[str, int], Fleet], role: str, extent: Extent, seed: int, note: Note
+) -> None:
+    islands = fleet(role, MOST + 1)
+    before = undisturbed(islands)
+    writes = len(islands.azure.writes())
+    secret, chosen = certificate(), priorities(before.island, islands.island(islands.azure.state(), 2))
+
+    def stranger(n: int) -> Stranger:
+        return Stranger(azure=islands.azure, group=f"island-{n}", vm=islands.job.vm, secret=secret, priorities=chosen)
+
+    nths = list(range(1, writes + 1))
+    if extent == "sample":
+        nths = sorted(random.Random(f"{role} {seed}").sample(nths, 2))  # noqa: S311 - any two, the same each time
+
+    held = {islands.fault(n, "hold-before", nth=nth, **WRITES).id: n for n, nth in enumerate(nths, start=2)}
+    numbers = list(held.values())
+    run = islands.begin(numbers, forks=len(numbers))
+    met: dict[int, str] = {}
+    tagged: dict[int, list[str]] = {}
+    while not run.ended:
+        for rule in islands.azure.ask("fault/list")["faults"]:
+            if rule["applied"]:
+                tagged[held[rule["id"]]] = stranger(held[rule["id"]]).change()
+                met[held[rule["id"]]] = rule["met"]
+                islands.azure.ask("fault/clear", id=rule["id"])
+        time.sleep(0.05)
+    first = run.wait()
+    second = islands.run(numbers)
+    # What the same changes look like on the island whose run was over.
+    stranger(1).change()
+    state = islands.settled()
+    wanted = islands.island(state, 1)
+
+    tried = []
+    for n in numbers:
+        troubles = [
+            *(
+                f"failed: {failed.result.get('msg')}"
+                for failed in (*first.failures(f"h{n}"), *second.failures(f"h{n}"))
+            ),
+            *(f"again: {task}" for task in second.changed(f"h{n}")),
+            *(f"lost: the tag of {id}" for id in untagged(state, tagged[n])),
+            *(one for one in islands.island(state, n).differences(wanted) if not any(path in one for path in APART)),
+        ]
+        tried.append(
+            Tried(role=role, kind="third party", met=met.get(n), went_on=not first.failures(f"h{n}"), troubles=troubles)
+        )
+    note(tried)
+    assert [str(one) for one in tried if one.troubles] == []
+    assert sorted(met) == numbers
+    assert RULE in str(wanted.state)
+
+
+def priorities(after: Island, before: Island) -> dict[str, int]:
+    """By security group, the priority that the run has given to a rule of its own; where it has none, a free one."""
+    made: dict[str, int] = {}
+    there = rules(before)
+    for group, found in rules(after).items():
+        own = [priority for name, priority in found.items() if name not in there[group]]
+        made[group] = own[0] if own else max(found.values(), default=300) + 10
+    return made
+
+
+def rules(island: Island) -> dict[str, dict[str, int]]:
+    """The priorities of rules by name, by security group."""
+    groups = [one for one in island.state["resources"] if one["type"] == "Microsoft.Network/networkSecurityGroups"]
+    return {
+        group["name"]: {rule["name"]: rule["properties"]["priority"] for rule in group["properties"]["securityRules"]}
+        for group in groups
+    }

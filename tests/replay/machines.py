@@ -1,0 +1,108 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A recorded virtual machine as an entry of a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from local_azure.core.resource_id import ResourceId
+
+from .recordings import Json
+
+#: Properties that the platform makes anew, or that a scenario says in its own words.
+_MADE = ("provisioningState", "instanceView", "timeCreated", "networkProfile", "vmId")
+#: Properties that a scenario's machine has unless told otherwise.
+_DEFAULT = ("securityProfile", "diagnosticsProfile", "osProfile")
+_NOT_READY = "ProvisioningState/Unavailable"
+
+
+def description(id: ResourceId, document: Json, location: str, system: str) -> Json:
+    """The entry for compute.seed that makes the machine look like `document`, which may be empty.
+
+    `location` and `system` (Windows or Linux) are for a document that doesn't tell.
+    """
+    properties: Json = document.get("properties") or {}
+    view: Json = properties.get("instanceView") or {}
+    entry: Json = {
+        "name": id.name,
+        "resource_group": id.group,
+        "location": document.get("location") or location,
+        "network_interfaces": [one["id"] for one in _inside(properties, "networkProfile", "networkInterfaces") or []],
+        "power": _power(view),
+        "agent": _agent(view),
+        "boot_diagnostics": bool(_inside(properties, "diagnosticsProfile", "bootDiagnostics", "enabled")),
+        "extensions": [_extension(one) for one in document.get("resources") or [] if "publisher" in one["properties"]],
+    }
+    entry |= {name: document[name] for name in ("tags", "identity", "zones") if document.get(name) is not None}
+    if "storageProfile" not in properties:
+        entry["image"] = "windows-server-2022" if system == "Windows" else "ubuntu-22.04"
+    else:
+        given = {name: value for name, value in properties.items() if name not in _MADE}
+        entry["properties"] = {name: None for name in _DEFAULT if name not in given} | given
+        entry["image"] = _image(properties, view)
+        entry["os_profile"] = "osProfile" in properties
+        for name, own in (("computer_name", "computerName"), ("admin_username", "adminUsername")):
+            if _inside(properties, "osProfile", own):
+                entry[name] = properties["osProfile"][own]
+    return entry
+
+
+def _image(properties: Json, view: Json) -> Json:
+    reference = _inside(properties, "storageProfile", "imageReference") or {}
+    disk = _inside(properties, "storageProfile", "osDisk") or {}
+    windows = disk.get("osType") == "Windows"
+    version = _inside(view, "vmAgent", "vmAgentVersion")
+    return {
+        "os_type": "Windows" if windows else "Linux",
+        "publisher": reference.get("publisher", ""),
+        "offer": reference.get("offer", ""),
+        "sku": reference.get("sku", ""),
+        "exact_version": reference.get("exactVersion", ""),
+        "system_name": view.get("osName", "Windows" if windows else "ubuntu"),
+        "system_version": view.get("osVersion", ""),
+        "agent_version": version if version and version != "Unknown" else "2.7.41491.1135" if windows else "2.11.1.12",
+        "disk_gib": disk.get("diskSizeGB", 127 if windows else 30),
+        "generation": view.get("hyperVGeneration", "V1"),
+    }
+
+
+def _extension(document: Json) -> Json:
+    properties = document["properties"]
+    return {
+        "name": document["name"],
+        "publisher": properties["publisher"],
+        "type": properties["type"],
+        "version": properties["typeHandlerVersion"],
+        "settings": properties.get("settings"),
+        "provisioning_state": properties["provisioningState"],
+    }
+
+
+def agent_of(document: Json) -> str | None:
+    """What a machine's document with an instance view says of its agent; None for anything else."""
+    view = _inside(document, "properties", "instanceView")
+    return _agent(view) if view and "vmAgent" in view else None
+
+
+def _power(view: Json) -> str:
+    for status in view.get("statuses") or []:
+        kind, _slash, state = str(status["code"]).partition("/")
+        if kind == "PowerState":
+            return state
+    return "running"
+
+
+def _agent(view: Json) -> str:
+    for status in _inside(view, "vmAgent", "statuses") or []:
+        if status["code"] == _NOT_READY:
+            return "unresponsive" if "unresponsive" in status.get("message", "") else "starting"
+    return "ready"
+
+
+def _inside(value: Mapping[str, Any], *path: str) -> Any:
+    for name in path:
+        value = value.get(name) or {}
+    return value

@@ -1,0 +1,104 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plays recordings to the local Azure and says what came out otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .comparison import compare
+from .recordings import Exchange, Recording
+from .scope import Scope
+from .stage import Stage, Unprepared
+from .translation import Translation
+from .vault_objects import VaultObjects
+from .world import World
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """One exchange as it was played.
+
+    `left_out` is why it was not compared, None if it was. `explained` are differences with the reasons on file.
+    """
+
+    exchange: Exchange
+    left_out: str | None = None
+    differences: list[str] = field(default_factory=list)
+    explained: dict[str, str] = field(default_factory=dict)
+
+
+def play(recording: Recording, scope: Scope) -> Iterator[Outcome]:
+    """Play the exchanges in order, each to the Azure that the ones before have left."""
+    player = _Player(recording)
+    for position, exchange in enumerate(recording.exchanges):
+        outcome = Outcome(exchange=exchange, left_out=scope.leaves_out(exchange) or player.cannot_follow(exchange))
+        if outcome.left_out is None:
+            _sort(outcome, player.play(exchange, position), scope)
+        yield outcome
+
+
+def _sort(outcome: Outcome, found: list[str], scope: Scope) -> None:
+    """Tell defects from what has a reason on file."""
+    for difference in found:
+        beyond = scope.leaves_out(outcome.exchange, difference)
+        if beyond is not None:
+            outcome.left_out, outcome.differences, outcome.explained = beyond, [], {}
+            return
+        reason = scope.explains(outcome.exchange, difference)
+        if reason is None:
+            outcome.differences.append(difference)
+        else:
+            outcome.explained[difference] = reason
+
+
+class _Player:
+    """Plays one recording."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._stage = Stage(recording)
+        self._world = World(recording, self._stage)
+        self._translation = Translation()
+        self._objects = VaultObjects(recording, self._stage, self._translation)
+
+    def cannot_follow(self, exchange: Exchange) -> str | None:
+        """Why an exchange can't be played: it asks for an operation that nothing played has begun."""
+        if not exchange.is_poll or not exchange.is_management or self._translation.knows(_url(exchange)):
+            return None
+        link = self._world.begin_another(exchange)
+        if link is None:
+            return "the request that began this operation is not in the recording, or is left out itself"
+        self._translation.learn(_url(exchange), link)
+        return None
+
+    def play(self, exchange: Exchange, position: int) -> list[str]:
+        """Play one exchange and list what came out otherwise."""
+        if not exchange.under_way:
+            self._stage.settle()
+        try:
+            self._world.prepare(exchange, position)
+            self._objects.prepare(exchange, position)
+        except Unprepared as problem:
+            return [f"not prepared: {problem}"]
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
+            return [f"not prepared: the recording has a form that isn't known: {problem!r}"]
+        translation = self._translation
+        response = self._stage.send(
+            exchange.method,
+            translation.url(_url(exchange)),
+            translation.body(exchange.request),
+            # Clients of a vault ask once without token, and without body, to be told where to get one.
+            signed_in=exchange.status != 401,
+        )
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        body = response.json() if response.content else None
+        found = compare(exchange, response.status_code, headers, body, translation)
+        translation.learn_headers(exchange.headers, headers)
+        translation.learn(exchange.response, body)
+        return found
+
+
+def _url(exchange: Exchange) -> str:
+    return f"https://{exchange.host}{exchange.path}?{exchange.query}"

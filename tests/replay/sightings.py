@@ -1,0 +1,157 @@
+# Copyright (c) the azvm.access contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a recording shows which resource, and what it says about it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from local_azure.core.resource_id import ResourceId
+
+from .recordings import Exchange, Json
+
+_LOCATION = re.compile(r"/locations/([^/]+)/", re.IGNORECASE)
+
+
+class Sightings:
+    """The documents of a recording by resource, in the order in which they were answered."""
+
+    def __init__(self, exchanges: Sequence[Exchange]) -> None:
+        self._documents: defaultdict[str, list[tuple[int, Json]]] = defaultdict(list)
+        self._made: defaultdict[str, list[int]] = defaultdict(list)
+        self._locations: dict[str, str] = {}
+        self._ids: dict[str, ResourceId] = {}
+        self._mentions_windows = any("windows" in str([one.request, one.response]).lower() for one in exchanges)
+        for position, exchange in enumerate(exchanges):
+            for id in [*references([exchange.path, exchange.request, exchange.response])]:
+                if id.key not in self._ids or str(self._ids[id.key].name).isupper():
+                    self._ids[id.key] = id  # some answers have ids in capitals
+            if exchange.succeeded:
+                for id, document in documents(exchange.response):
+                    self._documents[id.key].append((position, document))
+                    self._locations.setdefault((id.group or "").lower(), document.get("location") or "")
+            if exchange.method == "PUT" and exchange.status == 201:
+                self._made[exchange.path.lower()].append(position)
+            if exchange.is_poll and (found := _LOCATION.search(exchange.path)):
+                self._locations.setdefault("", found[1])
+
+    def document(self, id: ResourceId, at: int) -> Json:
+        """What the resource looked like: as the recording shows it next from `at` on, else last before; else empty.
+
+        What was made in it after `at` is taken out.
+        """
+        seen = self._documents.get(id.key, [])
+        later = [(position, document) for position, document in seen if position >= at]
+        if not seen:
+            return {}
+        _position, document = later[0] if later else seen[-1]
+        shown: Json = self.without_later(document, at)
+        return shown
+
+    def is_shown_before(self, id: ResourceId, at: int) -> bool:
+        """Whether an answer before `at` shows the resource."""
+        return any(position < at for position, _document in self._documents.get(id.key, ()))
+
+    def under(self, id: ResourceId) -> list[Json]:
+        """How the parts of a resource look wherever the recording shows them."""
+        parts = (seen for key, seen in self._documents.items() if key.startswith(f"{id.key}/"))
+        return [document for seen in parts for _position, document in seen]
+
+    def is_made_later(self, id: str, at: int) -> bool:
+        """Whether the recording makes this resource at `at` or afterwards."""
+        return any(position >= at for position in self._made.get(id.lower(), ()))
+
+    @property
+    def system(self) -> str:
+        """The operating system of machines that are never shown: Windows where it is mentioned anywhere."""
+        return "Windows" if self._mentions_windows else "Linux"
+
+    def location(self, id: ResourceId) -> str:
+        """The region of the resource's group, as far as the recording tells."""
+        known = self._locations
+        return known.get((id.group or "").lower()) or known.get("") or next(filter(None, known.values()), "westeurope")
+
+    def group_of(self, type: str, name: str) -> str | None:
+        """The resource group of a resource that is known by its type and name only."""
+        found = (id.group for id in self._ids.values() if id.type.lower() == type.lower() and id.name == name)
+        return next(found, None)
+
+    def spelt(self, id: ResourceId) -> ResourceId:
+        """The id as it was given to the resource, as far as the recording tells."""
+        return self._ids.get(id.key, id)
+
+    def all(self) -> Iterator[tuple[ResourceId, Json]]:
+        """Every document."""
+        for key, seen in self._documents.items():
+            for _position, document in seen:
+                yield self._ids[key], document
+
+    def without_later(self, value: Any, at: int) -> Any:
+        """The document without what the recording makes in it from `at` on."""
+        if isinstance(value, dict):
+            return {name: self.without_later(inner, at) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [
+                self.without_later(one, at)
+                for one in value
+                if not (isinstance(one, dict) and self.is_made_later(str(one.get("id", "")), at))
+            ]
+        return value
+
+
+class Gaps:
+    """Where exchanges were not kept, and whether something may have changed there since it was last seen."""
+
+    def __init__(self, exchanges: Sequence[Exchange]) -> None:
+        self._gaps = [at for at, exchange in enumerate(exchanges) if exchange.after_gap]
+        self._seen: dict[str, int] = {}
+
+    def see(self, key: str, at: int) -> None:
+        """Note that the exchange at `at` shows or writes this."""
+        self._seen[key] = at
+
+    def since(self, key: str, at: int) -> bool:
+        """Whether exchanges are missing between the last one that showed this and the one at `at`."""
+        return any(self._seen.get(key, -1) < gap <= at for gap in self._gaps)
+
+
+def documents(value: Any) -> Iterator[tuple[ResourceId, Json]]:
+    """The resources that an answer shows with their properties, enclosing ones first."""
+    if isinstance(value, dict):
+        id = as_id(value.get("id"))
+        if id is not None and id.types and isinstance(value.get("properties"), dict):
+            yield id, value
+        for inner in value.values():
+            yield from documents(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from documents(inner)
+
+
+def references(value: Any) -> Iterator[ResourceId]:
+    """The resources whose ids appear in `value`."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name != "vaultId":  # what a deleted vault was
+                yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+    else:
+        id = as_id(value)
+        if id is not None and id.types:
+            yield id
+
+
+def as_id(text: object) -> ResourceId | None:
+    """The resource id that `text` is; None for anything else."""
+    if not isinstance(text, str) or not text.startswith("/subscriptions/"):
+        return None
+    try:
+        return ResourceId.parse(text)
+    except ValueError:
+        return None
