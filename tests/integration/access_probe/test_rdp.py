@@ -9,15 +9,14 @@ import typing as t
 from pathlib import Path
 
 import pytest
-import yaml
 
-from ansible_collections.azvm.access.plugins.doc_fragments import azure, vm
 from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
 from ansible_collections.azvm.access.plugins.module_utils._azure.credentials import sign_in
 from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
 from ansible_collections.azvm.access.plugins.module_utils._operations import access_probe
 from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
 from ansible_collections.azvm.access.plugins.modules import access_probe as module
+from ansible_collections.azvm.access.tests.integration.support.documented import defaults
 from local_azure.testing import read_env, running
 
 if t.TYPE_CHECKING:
@@ -28,10 +27,6 @@ if t.TYPE_CHECKING:
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "rdp-vms.yml"
 GROUP = "access-rdp"
-_DOCUMENTED = (module.DOCUMENTATION, azure.ModuleDocFragment.DOCUMENTATION, vm.ModuleDocFragment.DOCUMENTATION)
-_DEFAULTS = {
-    name: option.get("default") for text in _DOCUMENTED for name, option in yaml.safe_load(text)["options"].items()
-}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +47,7 @@ def probe(clients: AzureClients) -> Probe:
 
     def run(name: str, **changed: t.Any) -> Json:
         parameters = {
-            **_DEFAULTS,
+            **defaults(module),
             "protocol": "rdp",
             "resource_group": GROUP,
             "vm_name": name,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import ipaddress
 import json
 import typing as t
 import uuid
@@ -108,7 +109,10 @@ class Bench:
 
     def install(self, *names: str) -> str:
         """A certificate for these names in the VM, by way of a vault; returns its thumbprint."""
-        thumbprint, value = make_secret(names)
+        return self.bring_in(*make_secret(names))
+
+    def bring_in(self, thumbprint: str, value: str) -> str:
+        """A certificate of :func:`make_secret` in the VM, by way of a vault; returns its thumbprint."""
         vault = self.azure.vaults.vaults.begin_create_or_update(
             GROUP,
             "bench-vault",
@@ -155,7 +159,7 @@ class Bench:
 
 
 def make_secret(names: tuple[str, ...]) -> tuple[str, str]:
-    """Thumbprint of a new self-signed certificate, and the JSON form of its PFX that Azure installs."""
+    """Thumbprint of a new self-signed certificate for these names or addresses, and its PFX in Azure's JSON form."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     now = datetime.datetime.now(datetime.UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
@@ -167,7 +171,7 @@ def make_secret(names: tuple[str, ...]) -> tuple[str, str]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=90))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -177,6 +181,13 @@ def make_secret(names: tuple[str, ...]) -> tuple[str, str]:
     )
     secret = json.dumps({"data": base64.b64encode(pfx).decode(), "dataType": "pfx", "password": password})
     return certificate.fingerprint(hashes.SHA1()).hex().upper(), base64.b64encode(secret.encode()).decode()  # noqa: S303
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 @pytest.fixture

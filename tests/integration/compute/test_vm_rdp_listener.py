@@ -19,7 +19,7 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.errors import 
     NotReady,
     Refused,
 )
-from ansible_collections.azvm.access.plugins.module_utils._operations import rdp_listener_probe, vm_rdp_listener
+from ansible_collections.azvm.access.plugins.module_utils._operations import listener_probe, vm_rdp_listener
 from ansible_collections.azvm.access.plugins.module_utils._operations.rdp_reachability import rdp_probe
 from ansible_collections.azvm.access.plugins.module_utils._operations.vm_rdp_listener import Options
 from ansible_collections.azvm.access.plugins.modules import vm_rdp_listener as module
@@ -37,7 +37,7 @@ PLAY = Path(__file__).parent / "plays" / "rdp_listener.yml"
 @pytest.fixture(autouse=True)
 def short_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loopback address that does not answer at once never will."""
-    monkeypatch.setattr(rdp_listener_probe, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(listener_probe, "_CONNECT_SECONDS", 0.5)
 
 
 def options(thumbprint: str | None = None, **changed: t.Any) -> Options:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
-from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Finished, Json
+from ansible_collections.azvm.access.tests.integration.support.controller import MARK, Controller, Finished, Json, Run
+from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
 from local_azure.testing import running
 
 if t.TYPE_CHECKING:
@@ -41,9 +42,13 @@ class Office:
             **variables,
         }
 
+    def begin(self, hosts: t.Mapping[str, Json], *options: str) -> Run:
+        """Start the role for these hosts, each with these variables on top."""
+        return self.controller.begin(ROLE, *options, hosts={name: self.host(**given) for name, given in hosts.items()})
+
     def play(self, hosts: t.Mapping[str, Json], *options: str) -> Finished:
-        """Run the role for these hosts, each with these variables on top."""
-        return self.controller.play(ROLE, *options, hosts={name: self.host(**given) for name, given in hosts.items()})
+        """Run the role for these hosts to its end."""
+        return self.begin(hosts, *options).wait()
 
     def run(self, name: str, *options: str, **variables: t.Any) -> Finished:
         return self.play({name: variables}, *options)
@@ -69,9 +74,16 @@ def azure() -> Iterator[Azure]:
         yield Azure(server=server)
 
 
+@pytest.fixture(scope="module")
+def preloaded() -> Iterator[Preloaded]:
+    with Preloaded(MARK) as made:
+        yield made
+
+
 @pytest.fixture
-def office(azure: Azure, tmp_path: Path) -> Iterator[Office]:
+def office(azure: Azure, preloaded: Preloaded, tmp_path: Path) -> Iterator[Office]:
     """The start of the scenario."""
     azure.start_over()
-    with Controller(folder=tmp_path / "controller", environment=azure.server.env) as controller:
+    environment = azure.server.env
+    with Controller(folder=tmp_path / "controller", environment=environment, preloaded=preloaded) as controller:
         yield Office(azure=azure, controller=controller, folder=tmp_path / "rdp")

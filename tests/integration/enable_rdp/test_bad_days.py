@@ -18,8 +18,9 @@ if t.TYPE_CHECKING:
 class Case:
     """A VM of the scenario: words of the one sentence about it, and ``code`` where Azure or a module says it.
 
-    ``variables`` are those of its inventory host; ``way_out`` those with which the next run succeeds, as the sentence
-    says. ``opened`` is true where the rule is rightly there by then.
+    ``variables`` are those of its inventory host, which is named as the VM is, or else for what is wrong. ``way_out``
+    are those with which the next run succeeds, as the sentence says. ``opened`` is true where the rule is rightly there
+    by then.
     """
 
     says: tuple[str, ...]
@@ -30,33 +31,40 @@ class Case:
 
 
 CASES = {
-    "stopped": Case(says=("stopped is stopped", "enable_rdp_start_vm"), way_out={"enable_rdp_start_vm": True}),
-    "dynamic": Case(says=("dynamic is deallocated", "enable_rdp_start_vm")),
+    "dynamic": Case(says=("dynamic is deallocated", "enable_rdp_start_vm"), way_out={"enable_rdp_start_vm": True}),
     "moved": Case(
         code="TcpClosed",
         says=("port 3389", "refuse", "its port was changed"),
-        variables={"enable_rdp_probe_timeout": 6},
-        way_out={"enable_rdp_port": 3390},
+        variables={"enable_rdp_probe_timeout": 3},
+        way_out={"enable_rdp_port": 3390, "enable_rdp_overwrite": True},
         opened=True,
     ),
     "shadowed": Case(code="ShadowedByDeny", says=("DenyAll", "denied-nsg", "higher number")),
-    "private": Case(
-        code="NoAddress",
-        says=("private", "public address", "azvm.access.vm_public_ip"),
-        variables={"enable_rdp_address_type": "public"},
-    ),
     "unguarded": Case(
         code="NoSecurityGroup",
         says=("unguarded", "security group"),
         variables={"enable_rdp_public_ip": True, "enable_rdp_address_type": "public"},
     ),
+    "failed": Case(
+        code="JitPolicyCoversPort",
+        says=("Just-in-time access", "port 3389 of failed", "Request access"),
+    ),
     "plain": Case(code="SourcesMissing", says=("No source is named",), variables={"allowed_sources": []}),
+    "not-a-folder": Case(says=("notes",), variables={"vm_name": "plain", "enable_rdp_folder": "{{ notes }}"}),
+    "forbidden": Case(
+        code="FileNotWritable",
+        says=("/proc/", "can't be written"),
+        variables={"vm_name": "plain", "enable_rdp_folder": "/proc"},
+    ),
     "no-such-vm": Case(code="ResourceNotFound", says=("no-such-vm", "access-desks")),
 }
 
 
 def test_each_says_what_to_do_and_then_that_helps(office: Office) -> None:
-    run = office.play({name: case.variables for name, case in CASES.items()})
+    notes = office.controller.folder / "notes"
+    notes.write_text("Somebody's.")
+
+    run = office.play({name: {"notes": str(notes), **case.variables} for name, case in CASES.items()})
 
     assert run.code == HOST_FAILED
     for name, case in CASES.items():
@@ -65,45 +73,46 @@ def test_each_says_what_to_do_and_then_that_helps(office: Office) -> None:
         assert [word for word in case.says if word not in told] == [], told
         assert failed.result.get("failure", {}).get("code") == case.code, told
         assert "Traceback" not in told
-        assert (f"Port_3389_{name}" in office.rules("open-nsg")) == case.opened
+    opened = [f"Port_3389_{name}" for name, case in CASES.items() if case.opened]
+    assert office.rules("open-nsg") == opened, "nothing is opened for a file that can't be had"
+
+    # Files that somebody made by hand are kept until told otherwise.
+    by_hand = "full address:s:192.0.2.1:3389\naudiomode:i:0\n"
+    for name in ("moved", "dynamic"):
+        office.file(name).write_text(by_hand)
 
     ways_out = {name: case.way_out for name, case in CASES.items() if case.way_out is not None}
-    office.play(ways_out).succeeded()
+    again = office.play(ways_out).succeeded()
+
     assert office.file("moved").read_text().splitlines()[0].endswith(":3390")
+    assert office.file("dynamic").read_text() == by_hand
+    assert again.fact("enable_rdp_result", "dynamic")["kept"] is True
+    assert "is kept" in str(again.of("Write the file to sign in with", "dynamic")["warnings"])
 
 
-def test_a_folder_that_can_not_be_written_to(office: Office) -> None:
-    office.folder.mkdir()
-    (office.folder / "notes").write_text("Somebody's.")
-    before = office.azure.state()
-
-    not_a_folder = office.run("plain", enable_rdp_folder=str(office.folder / "notes"))
-    forbidden = office.run("plain", enable_rdp_folder="/proc")
-
-    assert (not_a_folder.code, forbidden.code) == (HOST_FAILED, HOST_FAILED)
-    assert "notes" in not_a_folder.failures()[0].result["msg"]
-    (failed,) = forbidden.failures()
-    assert failed.result["failure"]["code"] == "FileNotWritable", failed.result["msg"]
-    assert office.azure.state()["resources"] == before["resources"], "nothing is opened for a file that can't be had"
+WRONG: dict[str, tuple[Json, str, str]] = {
+    "port": ({"enable_rdp_port": 70000}, "InvalidPort", "70000"),
+    "rule": ({"enable_rdp_rule_name": "a rule!"}, "InvalidRuleName", "a rule!"),
+    "label": ({"enable_rdp_public_ip": True, "enable_rdp_domain_name_label": "A"}, "InvalidDomainNameLabel", "A"),
+    "user": ({"enable_rdp_username": "a\nfull address:s:evil"}, "InvalidValue", "username"),
+    "publisher": ({"enable_rdp_sign_with": {"file": "/nowhere.pfx"}}, "FileNotReadable", "/nowhere.pfx"),
+}
 
 
-def test_an_edited_file_is_kept_until_told_otherwise(office: Office) -> None:
-    only = ("--tags", "enable_rdp_file")
-    office.run("plain", *only).succeeded()
-    edited = office.file("plain").read_text().replace("audiomode:i:2", "audiomode:i:0")
-    office.file("plain").write_text(edited)
+def test_bad_input_is_refused_before_anything_is_written(office: Office) -> None:
+    run = office.play(
+        {
+            name: {"vm_name": "plain", "enable_rdp_file_name": f"{name}.rdp", **variables}
+            for name, (variables, _code, _word) in WRONG.items()
+        }
+    )
 
-    kept = office.run("plain", *only).succeeded()
-
-    assert kept.changed() == []
-    found = kept.of("Write the file to sign in with")
-    assert found["rdp_file"]["kept"] is True
-    assert "is kept" in str(found["warnings"])
-    office.run("plain", *only, enable_rdp_state="absent").succeeded()
-    assert office.file("plain").read_text() == edited
-
-    office.run("plain", *only, enable_rdp_overwrite=True).succeeded()
-    assert "audiomode:i:2" in office.file("plain").read_text()
+    assert run.code == HOST_FAILED
+    for name, (_variables, code, word) in WRONG.items():
+        (failed,) = run.failures(name)
+        assert failed.result["failure"]["code"] == code, failed.result["msg"]
+        assert word in failed.result["msg"]
+    assert office.azure.writes() == []
 
 
 def test_vms_that_would_share_a_file(office: Office) -> None:
@@ -115,14 +124,3 @@ def test_vms_that_would_share_a_file(office: Office) -> None:
     assert "plain.rdp" in run.failures()[0].result["msg"]
     assert "enable_rdp_file_name" in run.failures()[0].result["msg"]
     assert office.azure.writes() == []
-
-
-def test_another_operation_in_progress(office: Office) -> None:
-    busy = {"status": 409, "code": "AnotherOperationInProgress", "method": "PUT", "times": 2}
-    rule = office.azure.fault("status", path="securityRules", **busy)
-    interface = office.azure.fault("status", path="networkInterfaces", **busy)
-
-    office.run("private", enable_rdp_public_ip=True, enable_rdp_address_type="public").succeeded()
-
-    applied = {one["id"]: one["applied"] for one in office.azure.ask("fault/list")["faults"]}
-    assert (applied[rule.id], applied[interface.id]) == (2, 2)

@@ -39,12 +39,12 @@ class Case:
 CASES = {
     "stopped": Case(
         code="VmNotRunning",
-        says=("virtual machine stopped", "is stopped", "enable_winrm_start_vm"),
+        says=("virtual machine stopped", "is stopped", "start_vm"),
         way_out={"enable_winrm_start_vm": True},
     ),
     "parked": Case(
         code="VmNotRunning",
-        says=("virtual machine parked", "deallocated", "enable_winrm_start_vm"),
+        says=("virtual machine parked", "deallocated", "start_vm"),
         way_out={"enable_winrm_start_vm": True},
     ),
     "linux": Case(code="NotWindows", says=("virtual machine linux", "not Windows", "Windows VMs only")),

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import Job
 from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Json
 from ansible_collections.azvm.access.tests.integration.support.end_state import differences, end_state, unused_versions
+from ansible_collections.azvm.access.tests.integration.support.interrupted import cut_off, settled
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,19 +53,13 @@ def undisturbed(azure: Azure, tmp_path_factory: pytest.TempPathFactory) -> Json:
     with Controller(folder=tmp_path_factory.mktemp("undisturbed"), environment=azure.server.env) as controller:
         job = Job(azure=azure, controller=controller)
         job.run().succeeded()
-        return settled(job)
-
-
-def settled(job: Job) -> Json:
-    """The end state, once Azure has carried out the deletions that nobody waits for."""
-    job.azure.eventually(lambda: not job.resources("Microsoft.Compute/virtualMachines/runCommands"))
-    return job.azure.state()
+        return settled(job.azure)
 
 
 def converges(job: Job, undisturbed: Json, *, extra_versions: int = 0) -> None:
     """Run again, to the end: the same state, a working connection, and nothing left on the controller."""
     job.run().succeeded()
-    state = settled(job)
+    state = settled(job.azure)
 
     assert differences(end_state(state), end_state(undisturbed)) == []
     assert len(unused_versions(state)) <= extra_versions
@@ -73,25 +68,15 @@ def converges(job: Job, undisturbed: Json, *, extra_versions: int = 0) -> None:
     assert job.azure.secrets().leaks(job.controller.home, job.controller.temporary) == []
 
 
-def cut_off(job: Job, **request: t.Any) -> bool:
-    """Kill a first run when the request has had its effect and its answer is not there yet; False if it never came."""
-    fault = job.azure.fault("hold", **request)
-    run = job.begin()
-    reached = job.azure.reached(fault, unless=lambda: run.ended)
-    run.kill()
-    job.azure.clear_faults()
-    return reached
-
-
 @pytest.mark.parametrize("name", [name if name in SAMPLE else long(name) for name in WRITES])
 def test_killed_at_a_write(job: Job, undisturbed: Json, name: str) -> None:
-    assert cut_off(job, **WRITES[name])
+    assert cut_off(job.azure, job.begin, **WRITES[name])
 
     converges(job, undisturbed)
 
 
 def test_killed_at_another_request(job: Job, undisturbed: Json) -> None:
-    assert cut_off(job, nth=random.Random(5986).randint(3, 50))  # noqa: S311 - any of them will do, the same each time
+    assert cut_off(job.azure, job.begin, nth=random.Random(5986).randint(3, 50))  # noqa: S311 - any of them will do, the same each time
 
     converges(job, undisturbed)
 
@@ -124,7 +109,7 @@ def test_killed_at_every_request(
         azure.start_over("windows-vm")
         with Controller(folder=tmp_path / str(nth), environment=azure.server.env) as controller:
             again = Job(azure=azure, controller=controller)
-            if not cut_off(again, nth=nth):
+            if not cut_off(azure, again.begin, nth=nth):
                 break
             converges(again, undisturbed)
     record_property("summary", f"killed at every {PARTS}th request from {part + 1} to {nth - PARTS}")

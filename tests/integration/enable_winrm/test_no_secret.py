@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import typing as t
 from datetime import UTC, datetime, timedelta
 
@@ -15,50 +14,35 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.certificates import CertificateNames
 from ansible_collections.azvm.access.plugins.module_utils._domain.issuance import issue
+from ansible_collections.azvm.access.tests.integration.support.leaks import leaks
 from ansible_collections.azvm.access.tests.integration.support.secrets_search import Secrets
 
 if t.TYPE_CHECKING:
     from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import Job
-    from ansible_collections.azvm.access.tests.integration.support.controller import Run
 
 LOUD = ("-vvvv", "--diff")
-CREDENTIALS = ("env.sh", "principals")
-
-
-def watched(run: Run) -> set[str]:
-    """The command lines of all processes of a run, which ends well."""
-    seen: set[str] = set()
-    while not run.ended:
-        seen |= run.command_lines()
-        time.sleep(0.02)
-    run.wait().succeeded()
-    return seen
 
 
 def test_the_whole_job_at_highest_verbosity_tells_no_secret(job: Job) -> None:
     # Module files with their arguments stay where Ansible put them, as if every clean-up had failed.
     job.controller.more["ANSIBLE_KEEP_REMOTE_FILES"] = "1"
-    first = job.begin(*LOUD)
-    lines = watched(first)
+    first = job.begin(*LOUD).watched()
+    first.run.wait().succeeded()
     # Again with a new certificate, this time through Resource Manager, which has the secret in the body of a request.
-    second = job.begin(*LOUD, enable_winrm_force_renew=True, enable_winrm_vault_channel="resource_manager")
-    lines |= watched(second)
+    second = job.begin(*LOUD, enable_winrm_force_renew=True, enable_winrm_vault_channel="resource_manager").watched()
+    second.run.wait().succeeded()
 
-    secrets = job.azure.secrets()
-    outputs = [path for run in (first, second) for path in (run.output, run.errors, run.results)]
-    azure = [path for path in job.azure.home.path.iterdir() if path.name not in CREDENTIALS]
+    runs = (first, second)
     assert len(job.versions()) == 2
-    assert secrets.leaks(job.controller.home, job.controller.temporary, *outputs, *azure) == []
-    assert secrets.found_in("\n".join(lines).encode()) == []
-    assert secrets.found_in(json.dumps(job.azure.state()).encode()) == []
+    assert leaks(job.azure.secrets(), azure=job.azure, controller=job.controller, runs=runs) == []
 
     # The search has seen what it was meant to see.
     modules = list(job.controller.temporary.rglob("AnsiballZ_winrm_cert_keyvault.py"))
     assert len(modules) >= 2
     assert all("access-demo" in path.read_text(encoding="utf-8") for path in modules)
-    assert any("AnsiballZ_winrm_cert_keyvault" in line for line in lines)
-    assert all("thumbprint_sha256" in run.results.read_text(encoding="utf-8") for run in (first, second))
-    assert any(path.name == "journal.jsonl" for path in azure)
+    assert all(b"AnsiballZ_winrm_cert_keyvault" in one.command_lines for one in runs)
+    assert all("thumbprint_sha256" in one.run.results.read_text(encoding="utf-8") for one in runs)
+    assert job.azure.home.journal.is_file()
 
 
 def test_the_search_finds_each_secret_in_each_form() -> None:

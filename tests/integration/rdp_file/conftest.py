@@ -98,6 +98,24 @@ def publisher_in(folder: Path, *, name: str = "Publisher", days: int = 90) -> Pu
     return Publisher(certificate=made, pfx=pfx, pem=pem)
 
 
+def issued(azure: AzureClients, vault: str, **policy: t.Any) -> x509.Certificate:
+    """A new version of the certificate ``publisher`` in a vault, whose key can't be taken out."""
+    wanted: Json = {
+        "issuer_name": "Self",
+        "subject": "CN=Vault Publisher",
+        "enhanced_key_usage": ["1.3.6.1.5.5.7.3.3"],
+        "key_usage": ["digitalSignature"],
+        "exportable": False,
+        "validity_in_months": 12,
+    }
+    client = azure.certificates(f"https://{vault}.vault.azure.net/")
+    made = client.begin_create_certificate(
+        "publisher", CertificatePolicy(**(wanted | policy)), _polling_interval=0.05
+    ).result()
+    assert isinstance(made, KeyVaultCertificate)
+    return x509.load_der_x509_certificate(bytes(made.cer or b""))
+
+
 def _no_credentials() -> t.NoReturn:
     raise AssertionError("Azure was asked")
 
@@ -160,20 +178,7 @@ class Office(Desk):
 
     def issue(self, **policy: t.Any) -> x509.Certificate:
         """A new version of that certificate."""
-        client = self.azure.certificates(f"https://{VAULT}.vault.azure.net/")
-        wanted: Json = {
-            "issuer_name": "Self",
-            "subject": "CN=Vault Publisher",
-            "enhanced_key_usage": ["1.3.6.1.5.5.7.3.3"],
-            "key_usage": ["digitalSignature"],
-            "exportable": False,
-            "validity_in_months": 12,
-        }
-        made = client.begin_create_certificate(
-            "publisher", CertificatePolicy(**(wanted | policy)), _polling_interval=0.05
-        ).result()
-        assert isinstance(made, KeyVaultCertificate)
-        return x509.load_der_x509_certificate(bytes(made.cer or b""))
+        return issued(self.azure, VAULT, **policy)
 
     def grant(self, role: str) -> None:
         self.control.ask("grant", principal="default", role=role, scope="subscription")

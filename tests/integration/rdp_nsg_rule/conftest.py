@@ -13,7 +13,6 @@ import pytest
 import yaml
 from azure.mgmt.network.models import SecurityRule
 
-from ansible_collections.azvm.access.plugins.doc_fragments import azure, vm
 from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
 from ansible_collections.azvm.access.plugins.module_utils._azure.credentials import sign_in
 from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
@@ -22,6 +21,7 @@ from ansible_collections.azvm.access.plugins.module_utils._operations import rdp
 from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
 from ansible_collections.azvm.access.plugins.modules import rdp_nsg_rule as module
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
+from ansible_collections.azvm.access.tests.integration.support.documented import defaults
 from local_azure.testing import read_env, running
 
 if t.TYPE_CHECKING:
@@ -33,16 +33,12 @@ Json = dict[str, t.Any]
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "guarded-vms.yml"
 GROUP = "access-guards"
-_DOCUMENTED = (module.DOCUMENTATION, azure.ModuleDocFragment.DOCUMENTATION, vm.ModuleDocFragment.DOCUMENTATION)
-_DEFAULTS = {
-    name: option.get("default") for text in _DOCUMENTED for name, option in yaml.safe_load(text)["options"].items()
-}
 
 
 def parameters(name: str | None, /, **changed: t.Any) -> Json:
     """The module's parameters with their documented defaults: RDP from one address."""
     target = {"resource_group": GROUP, "vm_name": name} if name else {}
-    return {**_DEFAULTS, "sources": ["203.0.113.7"], **target, **changed}
+    return {**defaults(module), "sources": ["203.0.113.7"], **target, **changed}
 
 
 @dataclass(kw_only=True)

@@ -1,80 +1,90 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role reset_access: the login with a new password, which turns up nowhere, and is not there to use in a vault."""
+"""No password turns up anywhere: output, results, journal, files, command lines, environments."""
 
 from __future__ import annotations
 
 import json
 import typing as t
-from pathlib import Path
 
 import pytest
 
-from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
-from ansible_collections.azvm.access.tests.integration.support.controller import Controller
+from ansible_collections.azvm.access.tests.integration.reset_access.conftest import GENERATE
+from ansible_collections.azvm.access.tests.integration.support.leaks import leaks
 from ansible_collections.azvm.access.tests.integration.support.secrets_search import Secrets
-from local_azure.testing import running
+from ansible_collections.azvm.access.tests.integration.vm_access_reset.conftest import SECRET, VAULT
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from ansible_collections.azvm.access.tests.integration.reset_access.conftest import Job
+    from ansible_collections.azvm.access.tests.integration.support.controller import Watched
 
-    from ansible_collections.azvm.access.tests.integration.support.controller import Json, Run
-
-ROLE = Path(__file__).parent / "plays" / "role.yml"
 PASSWORD = "Battery'Staple\"&<2>"
-LOOKED_UP = '{{ lookup("ansible.builtin.env", "NEW_PASSWORD") }}'
-VAULT = {"reset_access_generate": True, "reset_access_vault_name": "access-passwords"}
+LOUD = ("-vvvv", "--diff")
+MODULE = "AnsiballZ_vm_access_reset"
 
 
 @pytest.fixture
-def azure() -> Iterator[Azure]:
-    with running("locked-out", pace=0.002) as server:
-        yield Azure(server=server)
+def preloaded() -> None:
+    """Modules run as they do for people."""
 
 
-@pytest.fixture
-def controller(azure: Azure, tmp_path: Path) -> Iterator[Controller]:
-    with Controller(folder=tmp_path / "controller", environment=azure.server.env) as made:
-        made.more["NEW_PASSWORD"] = PASSWORD
-        yield made
+def traces(job: Job, password: str, watched: Watched) -> list[str]:
+    """Where the run left something of the password, of any other secret, a token or a key."""
+    words = {"the new password": password, "the new password, quoted": json.dumps(password)[1:-1]}
+    new = Secrets.of(words=words, values=())
+    every = Secrets(needles=job.vm.control.secrets().needles | new.needles)
+    return [
+        *leaks(every, azure=job.vm.control, controller=job.controller, runs=[watched]),
+        # The controller's own credentials are in the environment.
+        *new.found_in(watched.environments),
+    ]
 
 
-def run(controller: Controller, *options: str, **variables: t.Any) -> Run:
-    host: Json = {"resource_group": "access-demo", "allowed_sources": ["127.0.0.1"], **variables}
-    return controller.begin(ROLE, *options, hosts={"win1": host})
+def test_a_given_password_is_used_and_never_told(job: Job) -> None:
+    variables = {"reset_access_mode": "both", "reset_access_password": PASSWORD}
+    watched = job.begin(*LOUD, playbook="refused.yml", **variables, reset_access_trust_file=str(job.trust())).watched()
+    finished = watched.run.wait().succeeded()
 
-
-def test_no_password_is_told_at_the_highest_verbosity(azure: Azure, controller: Controller) -> None:
-    given = run(controller, "-vvvv", "--diff", reset_access_mode="both", reset_access_password=LOOKED_UP)
-    finished = given.wait().succeeded()
     result = finished.fact("reset_access_result")
     assert result["performed"] == ["configuration", "password"]
     assert (result["rdp"]["verified"], result["winrm"]["trusted"]) == (True, True)
     assert (result["can_sign_in"], result["unproven"]) == (True, None)
     assert finished.of("Sign in")["stdout"].strip() == "win1\\azureuser"
+    by_windows, at_once = (one.result for one in finished.failures())
+    assert by_windows["failure"]["details"]["cause"] == "UserNotAdministrator"
+    assert at_once["failure"]["code"] == "PasswordNotUsed"
 
-    made = run(controller, "-vvvv", "--diff", reset_access_mode="password", **VAULT)
-    told = made.wait().succeeded().fact("reset_access_result")
-    assert told["secret"]["name"] == "password-win1"
-    assert "in the vault" in told["unproven"]
-    assert not told["can_sign_in"]
-
-    secrets = Secrets.of(
-        words={"the given password": PASSWORD, "the given password, quoted": json.dumps(PASSWORD)[1:-1]}, values=()
-    )
-    outputs = [path for one in (given, made) for path in (one.output, one.errors, one.results)]
-    places = [path for path in azure.home.path.iterdir() if path.name not in ("env.sh", "principals")]
-    assert secrets.leaks(controller.home, controller.temporary, *outputs, *places) == []
-    assert secrets.found_in(json.dumps(azure.state()).encode()) == []
-    assert "enablevmaccess" in given.output.read_text(encoding="utf-8")
+    assert traces(job, PASSWORD, watched) == []
+    # Not for a moment is there a file with the module's options.
+    assert MODULE not in finished.output + watched.command_lines.decode(errors="replace")
+    assert "enablevmaccess" in finished.output
 
 
-def test_a_check_says_what_is_there_and_changes_nothing(azure: Azure, controller: Controller) -> None:
-    run(controller).wait().succeeded()
-    azure.mark()
-    checked = run(controller, "--check", reset_access_mode="password", **VAULT).wait().succeeded()
+def test_a_made_password_is_never_told(job: Job) -> None:
+    # Module files with their options stay where Ansible put them, as if every clean-up had failed.
+    job.controller.more["ANSIBLE_KEEP_REMOTE_FILES"] = "1"
+    watched = job.begin(*LOUD, **GENERATE, reset_access_trust_file=str(job.trust())).watched()
+    finished = watched.run.wait().succeeded()
+
+    result = finished.fact("reset_access_result")
+    assert (result["secret"]["name"], result["can_sign_in"]) == (SECRET, False)
+    assert "in the vault" in result["unproven"]
+    made = job.vm.control.secret(VAULT, SECRET)
+    assert job.vm.signs_in(made)
+    assert traces(job, made, watched) == []
+    # The search has seen what it was meant to see.
+    (module,) = job.controller.temporary.rglob(f"{MODULE}.py")
+    assert VAULT in module.read_text(encoding="utf-8")
+    assert MODULE.encode() in watched.command_lines
+    assert job.vm.control.home.journal.is_file()
+
+
+def test_a_check_says_what_is_there_and_changes_nothing(job: Job) -> None:
+    job.vm.run()
+    job.vm.control.mark()
+    checked = job.begin("--check", **GENERATE).wait().succeeded()
     result = checked.fact("reset_access_result")
     assert result["extension"]["existed"] is True
-    assert result["performed"] == ["password"]
-    assert azure.writes() == []
+    assert result["performed"] == ["configuration", "password"]
+    assert job.vm.writes == []

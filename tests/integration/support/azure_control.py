@@ -30,6 +30,7 @@ Json = dict[str, t.Any]
 
 WRITES = ("PUT", "PATCH", "POST", "DELETE")
 _VAULT_VERSION = {"api-version": "7.4"}
+_MANAGER = "https://management.azure.com"
 _SIGN_IN = "login.microsoftonline.com"
 
 
@@ -111,23 +112,32 @@ class Azure:
         values = [value for vault in self.state()["vaults"] for value in self._values(vault)]
         return Secrets.of(words=words, values=values)
 
+    def secret(self, vault: str, name: str) -> str:
+        """The current value of a vault's secret."""
+        with self.client(f"https://{vault}.vault.azure.net") as client:
+            answer = client.get(f"/secrets/{name}", params=_VAULT_VERSION).raise_for_status()
+        return str(answer.json()["value"])
+
     def _values(self, vault: Json) -> Iterator[str]:
         name = vault["vault"].rpartition("/")[2]
-        with self._client(f"https://{name}.vault.azure.net") as client:
+        with self.client(f"https://{name}.vault.azure.net") as client:
             for secret in vault["secrets"]:
                 for version in secret["versions"]:
+                    if not version["enabled"]:  # nobody can read it any more
+                        continue
                     answer = client.get(f"/secrets/{secret['name']}/{version['version']}", params=_VAULT_VERSION)
                     yield answer.raise_for_status().json()["value"]
 
     @contextmanager
-    def _client(self, url: str) -> Iterator[httpx.Client]:
-        """A client of one vault that is signed in as the default principal."""
+    def client(self, url: str = _MANAGER) -> Iterator[httpx.Client]:
+        """A client of Resource Manager, or of one vault, that is signed in as the default principal."""
+        resource = url if url == _MANAGER else "https://vault.azure.net"
         environment = self.server.env
         form = {
             "grant_type": "client_credentials",
             "client_id": environment["AZURE_CLIENT_ID"],
             "client_secret": environment["AZURE_CLIENT_SECRET"],
-            "scope": "https://vault.azure.net/.default",
+            "scope": f"{resource}/.default",
         }
         trust = ssl.create_default_context(cafile=environment["REQUESTS_CA_BUNDLE"])
         with httpx.Client(base_url=url, proxy=environment["HTTPS_PROXY"], verify=trust) as client:
@@ -143,7 +153,7 @@ class Azure:
         deadline = time.monotonic() + seconds
         while True:
             over = unless()
-            rule = next(one for one in self.ask("fault/list")["faults"] if one["id"] == fault.id)
+            rule = self._rule(fault)
             if rule["applied"] and self._answered(rule, fault.since):
                 return True
             if over:
@@ -151,13 +161,23 @@ class Azure:
             assert time.monotonic() < deadline, f"no request met the fault {rule}"
             time.sleep(0.02)
 
+    def met(self, fault: Fault) -> int:
+        """How many requests the fault has met."""
+        return int(self._rule(fault)["applied"])
+
+    def _rule(self, fault: Fault) -> Json:
+        found: Json = next(one for one in self.ask("fault/list")["faults"] if one["id"] == fault.id)
+        return found
+
     def _answered(self, rule: Json, since: int) -> bool:
         """Whether the journal shows the request: that happens after the effect, before an answer that is held."""
         path = re.compile(rule["path"], re.IGNORECASE)
         met = [
             one
             for one in self._entries()
-            if one["n"] > since and rule["method"] in (None, one["method"]) and path.search(one["path"])
+            if one["n"] > since
+            and one["method"] in (rule["method"] or one["method"]).split(",")
+            and path.search(one["path"])
         ]
         return len(met) >= int(rule["seen"])
 

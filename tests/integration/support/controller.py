@@ -14,10 +14,11 @@ import sys
 import time
 import typing as t
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.azvm.access.plugins.module_utils._domain import errors
+from ansible_collections.azvm.access.tests.integration.support.preloaded import NAME_LENGTH, Preloaded
 
 Json = dict[str, t.Any]
 
@@ -70,6 +71,10 @@ class Finished:
     def failures(self, host: str | None = None) -> list[Result]:
         return [one for one in self.results if one.status in ("failed", "unreachable") and host in (None, one.host)]
 
+    def of_host(self, host: str) -> Finished:
+        """The part of it that is about one host."""
+        return replace(self, output="", errors="", results=tuple(one for one in self.results if one.host == host))
+
     def succeeded(self) -> Finished:
         """Itself; an assertion fails with all that the run said unless it ended well."""
         assert self.code == 0, str(self)
@@ -77,6 +82,15 @@ class Finished:
 
     def __str__(self) -> str:
         return f"exit status {self.code}\n{self.output}\n{self.errors}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What was seen of a run's processes: what ``ps`` shows everybody, and what its own account and root can read."""
+
+    run: Run
+    command_lines: bytes
+    environments: bytes
 
 
 @dataclass(kw_only=True)
@@ -127,17 +141,24 @@ class Run:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
-                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    if mark in (entry / "environ").read_bytes().split(b"\0") or self._named(entry):
                         found.append(int(entry.name))
         return found
 
-    def command_lines(self) -> set[str]:
-        """What ``ps`` shows everybody of the run's processes at this moment."""
-        found = set()
-        for pid in self.pids():
-            with contextlib.suppress(OSError):
-                found.add(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        return found
+    def _named(self, entry: Path) -> bool:
+        """Whether it is a module that :class:`Preloaded` has started for this run."""
+        return (entry / "comm").read_text(encoding="ascii", errors="replace").strip() == self.mark[:NAME_LENGTH]
+
+    def watched(self) -> Watched:
+        """Look at its processes until it has ended."""
+        lines, environments = set(), set()
+        while not self.ended:
+            for pid in self.pids():
+                with contextlib.suppress(OSError):
+                    lines.add(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" "))
+                    environments.add(Path(f"/proc/{pid}/environ").read_bytes())
+            time.sleep(0.05)
+        return Watched(run=self, command_lines=b"\n".join(lines), environments=b"\n".join(environments))
 
     @property
     def ended(self) -> bool:
@@ -158,11 +179,14 @@ class Controller:
     """Where somebody runs playbooks. ``environment`` is what Azure and the scenario need.
 
     ``home`` is HOME with all that Ansible writes; ``runs`` holds inputs (with passwords) and outputs of the runs.
+    ``python`` is the interpreter whose Ansible it is; with ``preloaded``, modules run in forks of that.
     """
 
     folder: Path
     environment: t.Mapping[str, str]
     more: dict[str, str] = field(default_factory=dict)
+    python: str = sys.executable
+    preloaded: Preloaded | None = None
     _begun: list[Run] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -198,7 +222,8 @@ class Controller:
         mark = uuid.uuid4().hex
         folder = self.runs / mark
         folder.mkdir(mode=0o700)
-        command = [sys.executable, "-m", "ansible", "playbook", str(playbook), *options]
+        command = [str(self.preloaded.python) if self.preloaded else self.python, "-m", "ansible", "playbook"]
+        command += [str(playbook), *options]
         if hosts is not None:
             inventory = folder / "hosts.json"
             inventory.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
@@ -211,6 +236,7 @@ class Controller:
         with (folder / "output").open("wb") as output, (folder / "errors").open("wb") as problems:
             process = subprocess.Popen(
                 command,
+                executable=self.python,
                 cwd=CLONE,
                 env=self._environment(mark, folder),
                 stdin=subprocess.DEVNULL,

@@ -17,6 +17,9 @@ Json = dict[str, t.Any]
 # Times of the scenario's start, and identifiers that Azure makes up.
 _OWN_KEYS = frozenset({"etag", "resourceGuid", "time", "timeCreated", "effective", "not_after", "systemData"})
 
+# How a reset marks the extension: another one each time, with a digest of the secret's version.
+_RESET_TAG = re.compile(r"(azvm\.access:)[0-9a-f]{16}(:secret::)[0-9a-f]+")
+
 
 def end_state(state: Json) -> Json:
     """``local-azure state`` with the secret version in use, its thumbprint and certificate under fixed names.
@@ -32,9 +35,37 @@ def end_state(state: Json) -> Json:
         for tag, value in version["tags"].items():
             if tag.startswith(("thumbprint", "certificate_")):
                 text = re.sub(re.escape(value), f"{tag.upper()}-{number}", text, flags=re.IGNORECASE)
+    text = _RESET_TAG.sub(r"\1NONCE\2DIGEST", text)
     kept = _without_own_keys(json.loads(text))
     assert isinstance(kept, dict)
     return kept
+
+
+def of_group(state: Json, group: str) -> Json:
+    """The part of a state that is in one resource group, with what only this group has replaced: names, numbers."""
+    inside = re.compile(rf"/resourceGroups/{re.escape(group)}/", re.IGNORECASE)
+    part: Json = {
+        "resources": [one for one in state["resources"] if inside.search(one["id"])],
+        "vaults": [one for one in state["vaults"] if inside.search(one["vault"])],
+        "guests": {id: guest for id, guest in state["guests"].items() if inside.search(id)},
+    }
+    own = {one["vault"].rpartition("/")[2]: f"VAULT-{number}" for number, one in enumerate(part["vaults"])}
+    for one in part["resources"]:
+        for key in ("ipAddress", "vmId", "macAddress"):
+            if value := one["properties"].get(key):
+                own |= {value: f"{one['name']}-{key}", value.replace("-", ""): f"{one['name']}-{key}"}
+    for secret in _secrets(part):
+        own |= {one["tags"]["names_digest"]: "DIGEST" for one in secret["versions"] if "names_digest" in one["tags"]}
+    text = json.dumps(part)
+    for value, name in own.items():
+        text = re.sub(rf"{re.escape(value)}(?!\d)", name, text)
+    found: Json = json.loads(without_name(text, group))
+    return found
+
+
+def without_name(text: str, group: str) -> str:
+    """The text with the name of a resource group replaced, also where it is part of other names."""
+    return re.sub(rf"(?<![\w-]){re.escape(group)}(?!\w)", "GROUP", text)
 
 
 def differences(left: Json, right: Json) -> list[str]:
@@ -50,10 +81,18 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     elif isinstance(value, list):
         for position, inner in enumerate(value):
             # Things with a name are compared by it, wherever they stand.
-            own = inner.get("id") or inner.get("name") if isinstance(inner, dict) else None
-            yield from _leaves(inner, f"{path}[{own or position}]")
+            yield from _leaves(inner, f"{path}[{_own_name(inner) or position}]")
     else:
         yield path, value
+
+
+def _own_name(value: object) -> str | None:
+    """What a thing in a list is called: what it is, or the vault or secret that it is about."""
+    if not isinstance(value, dict):
+        return None
+    vault = value.get("sourceVault")
+    names = (*(value.get(key) for key in ("id", "name", "certificateUrl", "subject")), vault and vault["id"])
+    return next((str(name) for name in names if name), None)
 
 
 def unused_versions(state: Json) -> list[Json]:
@@ -67,7 +106,7 @@ def unused_versions(state: Json) -> list[Json]:
 
 
 def _secrets(state: Json) -> list[Json]:
-    return [secret for vault in state["vaults"] for secret in vault["secrets"]]
+    return [secret for vault in state["vaults"] for secret in sorted(vault["secrets"], key=lambda one: one["name"])]
 
 
 def _used(secret: Json, state: Json) -> Json:
@@ -84,9 +123,14 @@ def _without(versions: set[str], vault: Json) -> Json:
     return {**vault, "secrets": [kept(secret) for secret in vault["secrets"]]}
 
 
+def _made_by_windows(value: object) -> bool:
+    """Whether it is the certificate of Remote Desktop, which Windows makes when somebody connects first."""
+    return isinstance(value, dict) and value.get("store") == "remote desktop"
+
+
 def _without_own_keys(value: object) -> object:
     if isinstance(value, dict):
         return {key: _without_own_keys(inner) for key, inner in value.items() if key not in _OWN_KEYS}
     if isinstance(value, list):
-        return [_without_own_keys(inner) for inner in value]
+        return [_without_own_keys(inner) for inner in value if not _made_by_windows(inner)]
     return value

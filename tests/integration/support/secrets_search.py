@@ -32,7 +32,7 @@ class Secrets:
 
     @classmethod
     def of(cls, *, words: t.Mapping[str, str], values: Iterable[str]) -> Secrets:
-        """``words`` are passwords and such; ``values`` are secret values from a vault: the PFX in its JSON form."""
+        """``words`` are passwords and such; ``values`` are secret values from a vault: passwords, PFX in JSON form."""
         needles: dict[str, set[bytes]] = {name: {word.encode()} for name, word in words.items()}
         for value in values:
             for name, found in _pieces(value).items():
@@ -58,7 +58,10 @@ class Secrets:
 
 
 def _pieces(value: str) -> dict[str, set[bytes]]:
-    content = json.loads(base64.b64decode(value))
+    try:
+        content = json.loads(base64.b64decode(value, validate=True))
+    except ValueError:
+        return {"a password in the vault": {value.encode()}}
     key, _certificate, _others = pkcs12.load_key_and_certificates(
         base64.b64decode(content["data"]), content["password"].encode()
     )

@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the stock clients need to sign in to a VM, and what they see of its certificate."""
+"""What the stock clients need to sign in to a VM, whether that lets them in, and what they see of its certificate."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import hashlib
 import socket
 import ssl
 import typing as t
+import warnings
 
 from pypsrp.client import Client
+from winrm.exceptions import InvalidCredentialsError
+from winrm.protocol import Protocol
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +37,29 @@ def whoami(address: str, trust: Path, environment: Mapping[str, str]) -> str:
         output, streams, failed = client.execute_ps("whoami")
     assert not failed, streams.error
     return str(output)
+
+
+def signs_in(address: str, user: str, password: str) -> bool:
+    """Whether the VM takes the password from pywinrm, as the ``winrm`` plugin gives it: NTLM over TLS.
+
+    Whose certificate it presents is not looked at.
+    """
+    protocol = Protocol(
+        f"https://{address}:{PORT}/wsman",
+        transport="ntlm",
+        username=user,
+        password=password,
+        server_cert_validation="ignore",
+        proxy=None,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the certificate
+        try:
+            shell = protocol.open_shell()
+        except InvalidCredentialsError:
+            return False
+        protocol.close_shell(shell)
+    return True
 
 
 def presented(address: str) -> str:

@@ -5,19 +5,15 @@
 
 from __future__ import annotations
 
-import time
+import functools
 import typing as t
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-import yaml
 from azure.keyvault.secrets import SecretClient
 from azure.mgmt.compute.models import VirtualMachineExtension
 from azure.mgmt.keyvault.models import VaultCreateOrUpdateParameters
-from winrm.exceptions import InvalidCredentialsError
-from winrm.protocol import Protocol
 
 from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
 from ansible_collections.azvm.access.plugins.module_utils._azure.credentials import sign_in
@@ -26,8 +22,11 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.errors import 
 from ansible_collections.azvm.access.plugins.module_utils._operations import vm_access_reset, vm_winrm_listener
 from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
 from ansible_collections.azvm.access.plugins.modules import vm_access_reset as module
-from ansible_collections.azvm.access.tests.integration.compute.conftest import GROUP, NAME, Bench
+from ansible_collections.azvm.access.plugins.modules import vm_winrm_listener as listener_module
+from ansible_collections.azvm.access.tests.integration.compute.conftest import GROUP, NAME, Bench, make_secret
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
+from ansible_collections.azvm.access.tests.integration.support.documented import defaults
+from ansible_collections.azvm.access.tests.integration.support.stock_clients import signs_in
 from local_azure.testing import running
 
 if t.TYPE_CHECKING:
@@ -42,22 +41,21 @@ Json = dict[str, t.Any]
 USER = "azureuser"
 VAULT = "reset-vault"
 SECRET = f"password-{NAME}"
+_DEFAULTS = defaults(module)
+_LISTENER = defaults(listener_module)
 LOCKED: Json = {"rdp_enabled": False, "rdp_service_running": False, "rdp_firewall_rule": False}
-_DEFAULTS = {name: option.get("default") for name, option in yaml.safe_load(module.DOCUMENTATION)["options"].items()}
 
 
 def parameters(**changed: t.Any) -> Json:
     """The module's parameters with their documented defaults."""
     vm = {} if "vm_id" in changed else {"resource_group": GROUP, "vm_name": NAME}
-    return {
-        "subscription_id": None,
-        "resource_group": None,
-        "vm_name": None,
-        "vm_id": None,
-        **_DEFAULTS,
-        **vm,
-        **changed,
-    }
+    return {**_DEFAULTS, **vm, **changed}
+
+
+def run(azure: AzureClients, *, seconds: float = 60, check_mode: bool = False, **changed: t.Any) -> Outcome:
+    """Run the operation as the module does."""
+    context = Context(azure=azure, deadline=Deadline(seconds), check_mode=check_mode)
+    return vm_access_reset.run(vm_access_reset.Options.from_parameters(parameters(**changed)), context)
 
 
 @dataclass(kw_only=True)
@@ -74,11 +72,10 @@ class Reset:
 
     # What a test asks for
 
-    def run(self, *, check_mode: bool = False, seconds: float = 60, **changed: t.Any) -> Outcome:
-        """Run the operation as the module does; requests are counted from here."""
+    def run(self, **changed: t.Any) -> Outcome:
+        """Run it; requests are counted from here."""
         self.control.mark()
-        context = Context(azure=self.azure, deadline=Deadline(seconds), check_mode=check_mode)
-        return vm_access_reset.run(vm_access_reset.Options.from_parameters(parameters(**changed)), context)
+        return run(self.azure, **changed)
 
     def refused(self, **changed: t.Any) -> AccessError:
         """The failure of a run that must fail."""
@@ -109,19 +106,17 @@ class Reset:
 
     def enable_winrm(self) -> None:
         """A listener for HTTPS, and a way to it through both security groups."""
-        thumbprint = self._bench.install(NAME)
-        self._bench.open(5986)
         listener = {
-            "certificate_thumbprint": thumbprint,
-            "port": 5986,
-            "hostname": None,
+            **_LISTENER,
+            "resource_group": GROUP,
+            "vm_name": NAME,
+            "certificate_thumbprint": self._bench.bring_in(*_made_secret(NAME, self.address)),
             "remote_addresses": ["127.0.0.1"],
             "verify": "guest",
-            "address": None,
-            "network_interface": None,
         }
+        self._bench.open(5986)
         vm_winrm_listener.run(
-            vm_winrm_listener.Options.from_parameters(parameters(**listener)),
+            vm_winrm_listener.Options.from_parameters(listener),
             Context(azure=self.azure, deadline=Deadline(60), check_mode=False),
         )
 
@@ -145,8 +140,18 @@ class Reset:
         """By name: whether enabled, whether an administrator."""
         return {user["name"]: (user["enabled"], user["admin"]) for user in self.guest["users"]}
 
+    @property
+    def address(self) -> str:
+        found = self.azure.network.public_ip_addresses.get(GROUP, f"{NAME}-ip").properties
+        assert found is not None
+        return found.ip_address or ""
+
     def extension(self, name: str = "enablevmaccess") -> VirtualMachineExtension:
         return self.azure.compute.virtual_machine_extensions.get(GROUP, NAME, name, expand="instanceView")
+
+    def state_of_extension(self) -> str:
+        properties = self.extension().properties
+        return (properties.provisioning_state if properties else None) or ""
 
     def secret_client(self) -> SecretClient:
         return self.azure.secrets(f"https://{VAULT}.vault.azure.net/")
@@ -161,31 +166,20 @@ class Reset:
 
     def signs_in(self, password: str, user: str = USER) -> bool:
         """Whether the VM takes the password, over NTLM and WinRM HTTPS, from a client that nobody here wrote."""
-        address = self.azure.network.public_ip_addresses.get(GROUP, f"{NAME}-ip").properties
-        assert address is not None
-        protocol = Protocol(
-            f"https://{address.ip_address}:5986/wsman",
-            transport="ntlm",
-            username=user,
-            password=password,
-            server_cert_validation="ignore",
-            proxy=None,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the certificate is not what these tests look at
-            try:
-                shell = protocol.open_shell()
-            except InvalidCredentialsError:
-                return False
-            protocol.close_shell(shell)
-        return True
+        return signs_in(self.address, user, password)
 
     @property
     def _bench(self) -> Bench:
         return Bench(server=self.server, azure=self.azure)
 
 
-@pytest.fixture(scope="module")
+@functools.cache
+def _made_secret(*names: str) -> tuple[str, str]:
+    """The same one each time, so that states can be compared."""
+    return make_secret(names)
+
+
+@pytest.fixture(scope="package")
 def server() -> Iterator[Running]:
     with running("windows-vm", pace=0.001) as found:
         yield found
@@ -193,8 +187,8 @@ def server() -> Iterator[Running]:
 
 @contextmanager
 def clients(environment: t.Mapping[str, str]) -> Iterator[AzureClients]:
-    """Clients of their own for the principal of ``environment``."""
-    made = AzureClients(sign_in({}, environment=environment), subscription=None, poll_interval=0.1, timeout=60)
+    """Clients of their own for the principal of ``environment``, for as long as a test may take."""
+    made = AzureClients(sign_in({}, environment=environment), subscription=None, poll_interval=0.1, timeout=600)
     try:
         yield made
     finally:
@@ -203,20 +197,19 @@ def clients(environment: t.Mapping[str, str]) -> Iterator[AzureClients]:
                 getattr(made, service).close()
 
 
-@pytest.fixture
-def reset(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reset]:
+@contextmanager
+def fresh(server: Running, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reset]:
+    """The start of the scenario ``windows-vm``."""
     for key, value in server.env.items():
         monkeypatch.setenv(key, value)
     with clients(server.env) as azure:
-        made = Reset(server=server, azure=azure, folder=tmp_path)
+        made = Reset(server=server, azure=azure, folder=folder)
         made.control.clear_faults()
         made.control.start_over("windows-vm")
         yield made
 
 
-def wait_until(condition: t.Callable[[], bool], *, seconds: float = 20) -> None:
-    """Fails the test when the condition does not come true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.02)
+@pytest.fixture
+def reset(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reset]:
+    with fresh(server, tmp_path, monkeypatch) as made:
+        yield made

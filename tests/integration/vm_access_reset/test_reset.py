@@ -26,7 +26,7 @@ from ansible_collections.azvm.access.tests.integration.vm_access_reset.conftest 
     LOCKED,
     USER,
     clients,
-    parameters,
+    run,
 )
 
 if t.TYPE_CHECKING:
@@ -41,6 +41,18 @@ LEFT_FAILED = {
     "provisioning_state": "Failed",
     "error": "The Admin User Account password cannot be null or empty if provided the username.",
 }
+BY_HAND = VirtualMachineExtension(
+    {
+        "location": "westeurope",
+        "properties": {
+            "publisher": "Microsoft.Compute",
+            "type": "VMAccessAgent",
+            "typeHandlerVersion": "2.4",
+            "settings": {"UserName": USER},
+            "protectedSettings": {"Password": OLD},
+        },
+    }
+)
 PASSWORDS = [
     string.printable.strip(),
     "'\"&<>|^%$`\\ Aa1",
@@ -125,20 +137,8 @@ def test_a_password_is_set_once(reset: Reset) -> None:
 
 def test_a_reset_by_somebody_else_is_noticed(reset: Reset) -> None:
     reset.run(mode="password", password=NEW)
-    body = VirtualMachineExtension(
-        {
-            "location": "westeurope",
-            "properties": {
-                "publisher": "Microsoft.Compute",
-                "type": "VMAccessAgent",
-                "typeHandlerVersion": "2.4",
-                "settings": {"UserName": USER},
-                "protectedSettings": {"Password": OLD},
-            },
-        }
-    )
     extensions = reset.azure.compute.virtual_machine_extensions
-    extensions.begin_create_or_update(GROUP, NAME, "enablevmaccess", body).result()
+    extensions.begin_create_or_update(GROUP, NAME, "enablevmaccess", BY_HAND).result()
     assert reset.run(mode="password", password=NEW).changed
 
 
@@ -152,14 +152,18 @@ def test_every_password_is_the_one_that_signs_in(reset: Reset, full: bool) -> No
         assert not reset.signs_in(before)
         assert not reset.run(mode="password", password=password).changed
         before = password
+    other = "O'Brien & Co (Zoë)"
+    reset.run(mode="password", password=NEW, username=other, allow_other_user=True)
+    assert reset.signs_in(NEW, user=other)
+    assert not reset.signs_in(before, user=other)
 
 
 def test_another_administrator_is_made_only_when_allowed(reset: Reset) -> None:
     assert reset.refused(mode="password", password=NEW, username="rescue").code == "OtherUser"
     assert reset.writes == []
-    outcome = reset.run(mode="password", password=NEW, username="O'Brien & Co", allow_other_user=True)
-    assert outcome.thing["message"] == "The local administrator O'Brien & Co was created. Remote Desktop is enabled."
-    assert reset.accounts["O'Brien & Co"] == (True, True)
+    outcome = reset.run(mode="password", password=NEW, username="rescue", allow_other_user=True)
+    assert outcome.thing["message"] == "The local administrator rescue was created. Remote Desktop is enabled."
+    assert reset.accounts["rescue"] == (True, True)
 
 
 def test_a_failed_one_of_another_name_is_used(reset: Reset) -> None:
@@ -306,6 +310,19 @@ def test_a_failed_reset_is_no_marker(reset: Reset) -> None:
     assert reset.writes == ["PUT enablevmaccess"]
 
 
+def test_somebody_else_s_reset_is_waited_for(reset: Reset) -> None:
+    reset.vm(guest={"vm_access": "hangs"})
+    extensions = reset.azure.compute.virtual_machine_extensions
+    extensions.begin_create_or_update(GROUP, NAME, "portal-reset", BY_HAND, polling=False)
+    error = reset.refused(seconds=1)
+    assert error.message == (
+        "Gave up waiting for the reset of the virtual machine win1 in resource group access-demo that is under way"
+        " after 1 seconds; last seen: extension portal-reset Creating."
+    )
+    assert error.hint
+    assert reset.writes == []
+
+
 def test_too_little_time_is_said(reset: Reset) -> None:
     reset.control.fault("delay", seconds=2, method="GET", path="operations/")
     with pytest.raises(Refused) as caught:
@@ -349,12 +366,12 @@ def test_two_at_once_follow_each_other(reset: Reset) -> None:
     reset.enable_winrm()
     passwords = (OLD, NEW)
     with clients(reset.server.env) as one, clients(reset.server.env) as other, ThreadPoolExecutor(2) as pool:
-        runs = [
-            pool.submit(_run, azure, mode="both", password=password)
+        both = [
+            pool.submit(run, azure, mode="both", password=password)
             for azure, password in zip((one, other), passwords, strict=True)
         ]
-        outcomes = [run.result(60) for run in runs]
-    assert all(outcomes)
+        outcomes = [each.result(60) for each in both]
+    assert all(outcome.changed for outcome in outcomes)
     assert sum(reset.signs_in(password) for password in passwords) == 1
 
 
@@ -365,12 +382,3 @@ def test_one_under_another_name_at_the_same_moment_is_used(reset: Reset) -> None
     )
     assert reset.run().changed
     assert reset.writes == ["PUT enablevmaccess", "PUT enablevmaccess"]
-
-
-def _run(azure: t.Any, **changed: t.Any) -> bool:
-    from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
-    from ansible_collections.azvm.access.plugins.module_utils._operations import vm_access_reset
-    from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
-
-    options = vm_access_reset.Options.from_parameters(parameters(**changed))
-    return vm_access_reset.run(options, Context(azure=azure, deadline=Deadline(60), check_mode=False)).changed

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
 from ansible_collections.azvm.access.plugins.module_utils._domain.errors import (
     AccessError,
     Conflict,
@@ -21,22 +20,17 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.errors import 
     InvalidInput,
     NotFound,
 )
-from ansible_collections.azvm.access.plugins.module_utils._operations import vm_access_reset
-from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
 from ansible_collections.azvm.access.tests.integration.vm_access_reset.conftest import (
     LOCKED,
     SECRET,
     USER,
     VAULT,
     clients,
-    parameters,
-    wait_until,
+    run,
 )
 from local_azure.testing import read_env
 
 if t.TYPE_CHECKING:
-    from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
-    from ansible_collections.azvm.access.plugins.module_utils._domain.outcome import Outcome
     from ansible_collections.azvm.access.tests.integration.vm_access_reset.conftest import Json, Reset
 
 GENERATE: Json = {"mode": "password", "generate": True, "vault_name": VAULT}
@@ -46,26 +40,15 @@ CLERK = {"name": "clerk", "password": "Former-Horse-1", "admin": False}
 # The module's operation in a process of its own, to be ended at any moment.
 PROGRAM = """
 import json, os, sys
-from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
-from ansible_collections.azvm.access.plugins.module_utils._azure.credentials import sign_in
-from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
-from ansible_collections.azvm.access.plugins.module_utils._operations import vm_access_reset
-from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
-azure = AzureClients(sign_in({}, environment=os.environ), subscription=None, poll_interval=0.1, timeout=60)
-options = vm_access_reset.Options.from_parameters(json.loads(sys.argv[1]))
-vm_access_reset.run(options, Context(azure=azure, deadline=Deadline(60), check_mode=False))
+from ansible_collections.azvm.access.tests.integration.vm_access_reset.conftest import clients, run
+with clients(os.environ) as azure:
+    run(azure, **json.loads(sys.argv[1]))
 """
 
 
 @pytest.fixture(autouse=True)
 def vault(reset: Reset) -> None:
     reset.make_vault()
-
-
-def run(azure: AzureClients, **changed: t.Any) -> Outcome:
-    """One run of the operation with clients of its own."""
-    options = vm_access_reset.Options.from_parameters(parameters(**changed))
-    return vm_access_reset.run(options, Context(azure=azure, deadline=Deadline(60), check_mode=False))
 
 
 def secret(error: AccessError) -> Json:
@@ -219,7 +202,19 @@ def test_when_the_reset_fails_the_former_password_is_current_again(reset: Reset)
     assert reset.signs_in(reset.current()[0])
 
 
-def test_when_the_handler_refuses_the_former_password_is_current_again(reset: Reset) -> None:
+def test_what_a_stricter_policy_refuses_is_taken_back(reset: Reset) -> None:
+    reset.vm(guest={"minimum_password_length": 16})
+    reset.make_vault()
+    reset.run(**GENERATE)
+    former = reset.current()[0]
+    error = reset.refused(**GENERATE, password_length=12, force=True)
+    assert error.details["cause"] == "PasswordPolicy"
+    assert error.details["report"].startswith("The password does not meet the password policy requirements.")
+    assert "holds the former password again" in error.message
+    assert reset.current()[0] == former
+
+
+def test_when_there_is_no_former_password_the_refused_one_is_disabled(reset: Reset) -> None:
     reset.vm(guest={"users": [CLERK]})
     reset.make_vault()
     error = reset.refused(**GENERATE, username="clerk", allow_other_user=True)
@@ -270,15 +265,22 @@ def test_a_vault_that_fails_when_it_is_set_back_is_said(reset: Reset) -> None:
 # Cut short, and two at once
 
 
-@pytest.mark.parametrize("path", [f"secrets/{SECRET}", "extensions/enablevmaccess"])
-@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(
+    ("path", "force"),
+    [
+        (f"secrets/{SECRET}", True),
+        ("extensions/enablevmaccess", True),
+        pytest.param(f"secrets/{SECRET}", False, marks=pytest.mark.full),
+        pytest.param("extensions/enablevmaccess", False, marks=pytest.mark.full),
+    ],
+)
 def test_a_run_that_was_cut_is_completed_by_the_next(reset: Reset, path: str, force: bool) -> None:
     reset.enable_winrm()
     if force:
         reset.run(**GENERATE)
     fault = reset.control.fault("hold", method="PUT", path=path, times=1)
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, json.dumps(parameters(**GENERATE, force=force))], env=reset.server.env
+        [sys.executable, "-c", PROGRAM, json.dumps({**GENERATE, "force": force})], env=reset.server.env
     )
     try:
         assert reset.control.reached(fault, unless=lambda: process.poll() is not None)
@@ -293,6 +295,11 @@ def test_a_run_that_was_cut_is_completed_by_the_next(reset: Reset, path: str, fo
     assert reset.enabled_versions() == versions
     again = reset.run(**GENERATE)
     assert (again.changed, again.thing["password"]["secret"]["url"].endswith(version)) == (False, True)
+    if force:
+        # The same command again makes a new one, whatever became of the one before it.
+        reset.run(**GENERATE, force=True)
+        assert reset.enabled_versions() == versions + 1
+        assert reset.signs_in(reset.current()[0])
 
 
 def test_of_two_at_once_the_vault_and_the_vm_agree(reset: Reset) -> None:
@@ -303,7 +310,7 @@ def test_of_two_at_once_the_vault_and_the_vm_agree(reset: Reset) -> None:
         first = pool.submit(run, one, **GENERATE, force=True)
         assert reset.control.reached(fault, unless=first.done)
         second = pool.submit(run, other, **GENERATE, force=True)
-        wait_until(second.done)
+        reset.control.eventually(second.done)
         reset.control.clear_faults()
         outcomes = [first.result(60), second.result(60)]
     assert all(outcome.changed for outcome in outcomes)

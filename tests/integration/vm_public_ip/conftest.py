@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import yaml
 
-from ansible_collections.azvm.access.plugins.doc_fragments import azure, vm
 from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
 from ansible_collections.azvm.access.plugins.module_utils._azure.credentials import sign_in
 from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
@@ -22,6 +20,7 @@ from ansible_collections.azvm.access.plugins.module_utils._operations import vm_
 from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
 from ansible_collections.azvm.access.plugins.modules import vm_public_ip as module
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
+from ansible_collections.azvm.access.tests.integration.support.documented import defaults
 from local_azure.testing import read_env, running
 
 if t.TYPE_CHECKING:
@@ -33,15 +32,11 @@ Json = dict[str, t.Any]
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "addressed-vms.yml"
 GROUP = "access-addresses"
-_DOCUMENTED = (module.DOCUMENTATION, azure.ModuleDocFragment.DOCUMENTATION, vm.ModuleDocFragment.DOCUMENTATION)
-_DEFAULTS = {
-    name: option.get("default") for text in _DOCUMENTED for name, option in yaml.safe_load(text)["options"].items()
-}
 
 
 def parameters(name: str, /, **changed: t.Any) -> Json:
     """The module's parameters with their documented defaults."""
-    return {**_DEFAULTS, "resource_group": GROUP, "vm_name": name, **changed}
+    return {**defaults(module), "resource_group": GROUP, "vm_name": name, **changed}
 
 
 @dataclass(kw_only=True)

@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.azvm.access.plugins.module_utils._azure import network
 from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
 from ansible_collections.azvm.access.plugins.module_utils._operations.nat import NatEndpoint, nat_endpoint
 
@@ -22,7 +23,8 @@ GROUP = "access-addresses"
 
 def way(bench: Bench, nic: str, *, port: int = 3389, protocol: str = "Tcp") -> NatEndpoint | None:
     azure = bench.clients()
-    return nat_endpoint(azure, bench.id("networkInterfaces", nic), port=port, protocol=protocol, deadline=Deadline(30))
+    found = network.network_interface(azure, bench.id("networkInterfaces", nic))
+    return nat_endpoint(azure, found, port=port, protocol=protocol, deadline=Deadline(30))
 
 
 def answers_rdp(address: str, port: int) -> bool:
@@ -61,13 +63,13 @@ def test_an_internal_load_balancer(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("nic", "port", "protocol"), [("natted-nic", 5986, "Tcp"), ("natted-nic", 3389, "Udp"), ("plain-nic", 3389, "Tcp")]
+    ("nic", "port", "protocol"), [("natted-nic", 5985, "Tcp"), ("natted-nic", 3389, "Udp"), ("plain-nic", 3389, "Tcp")]
 )
 def test_no_way(bench: Bench, nic: str, port: int, protocol: str) -> None:
     assert way(bench, nic, port=port, protocol=protocol) is None
 
 
-def test_one_request_where_there_is_no_load_balancer(bench: Bench) -> None:
+def test_without_a_load_balancer_the_interface_is_all_that_is_read(bench: Bench) -> None:
     bench.control.mark()
     assert way(bench, "plain-nic") is None
     asked = [each for each in bench.control.journal() if each["host"] == "management.azure.com"]

@@ -28,6 +28,7 @@ from ansible_collections.azvm.access.plugins.module_utils._operations import win
 from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
 from ansible_collections.azvm.access.plugins.modules import winrm_cert_keyvault as module
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
+from ansible_collections.azvm.access.tests.integration.support.documented import defaults
 from local_azure.testing import read_env, running
 
 if t.TYPE_CHECKING:
@@ -43,13 +44,13 @@ GROUP = "access-demo"
 NAME = "win1"
 SECRET = f"winrm-{NAME}"
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
-_DEFAULTS = {name: option.get("default") for name, option in yaml.safe_load(module.DOCUMENTATION)["options"].items()}
+_DEFAULTS = defaults(module)
 
 
 def parameters(**changed: t.Any) -> Json:
     """The module's parameters with their documented defaults."""
     vm = {} if "vm_id" in changed else {"resource_group": GROUP, "vm_name": NAME}
-    return {"resource_group": None, "vm_name": None, "vm_id": None, **_DEFAULTS, **vm, **changed}
+    return {**_DEFAULTS, **vm, **changed}
 
 
 @dataclass(kw_only=True)

@@ -60,7 +60,7 @@ def test_what_is_not_there(bench: Bench, target: dict[str, str], code: str, word
     [
         ("linux", "NotWindows", "Windows VMs only"),
         ("disk", "NoOsProfile", "vm_winrm_listener with its thumbprint"),
-        ("stopped", "VmNotRunning", "enable_winrm_start_vm: true"),
+        ("stopped", "VmNotRunning", "ends in start_vm"),
         ("off", "VmNotRunning", "vm_power"),
     ],
 )
