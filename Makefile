@@ -5,10 +5,10 @@ export LC_ALL := C.UTF-8
 CHECKS := .venv/bin/python scripts/checks.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-rdp demo-reset test test-full test-rdp lint unit integration molecule sanity build docs clean
+.PHONY: help venv demo demo-rdp demo-reset test test-full test-rdp lint unit integration molecule sanity build docs clean ci contract faults faults-full replay witness-az witness-azcollection
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30
 
 venv: ## build .venv with ansible-playbook, local-azure and the checks (PYTHON=... chooses the interpreter)
 	@scripts/venv.sh
@@ -32,7 +32,10 @@ test-rdp: venv ## real RDP servers and a real client; as root on Debian or Ubunt
 	@.venv/bin/python scripts/rdp_packages.py
 	@$(CHECKS) rdp
 
-lint unit integration molecule sanity build: venv
+ci: venv ## make test, then the witnesses that can be installed in time
+	@$(CHECKS) test witnesses
+
+lint unit integration molecule sanity build contract faults faults-full replay witness-az witness-azcollection: venv
 	@$(CHECKS) $@
 
 lint: ## ruff, mypy, yamllint, ansible-lint, documentation and changelog
@@ -41,6 +44,12 @@ integration: ## tests/integration: the real SDKs and connection plugins against 
 molecule: ## the roles, by extensions/molecule
 sanity: ## ansible-test sanity with the Python of .venv
 build: ## build the collection and look at what is in it
+contract: ## how the local Azure keeps to Azure's specifications, which must be in ../shared/azure-specs
+faults: ## a fault at every request of every role, then a second run: what was tried, what converged, what was lost
+faults-full: ## the same with every kind of fault at each request
+replay: ## how the local Azure answers recorded real traffic, which must be in ../shared/azure-traffic
+witness-az: ## az CLI against the local Azure
+witness-azcollection: ## azure.azcollection against the local Azure
 
 docs: venv ## write the documentation of the modules as text to .cache/docs
 	@scripts/docs.sh

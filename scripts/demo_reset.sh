@@ -3,39 +3,12 @@
 # Ends with 0 only if all of it worked. Everything it makes is in a temporary folder, which is removed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/rehearsal.sh
 
-say() { printf '\n>> %s\n' "$*"; }
-die() { printf '\n>> %s\n' "$*" >&2; exit 1; }
-
-# Nobody's own settings, and nobody's own subscription, take part.
-for name in "${!ANSIBLE_@}" "${!AZURE_@}" "${!LOCAL_AZURE_@}"; do unset "$name"; done
-work=$(mktemp -d)
-mkdir "$work/home"
-export HOME=$work/home ANSIBLE_HOME=$work/ansible ANSIBLE_CONFIG=$PWD/ansible.cfg PYTHONDONTWRITEBYTECODE=1
-export PATH=$PWD/.venv/bin:$PATH
-
-clean_up() {
-    local status=$?
-    trap '' INT TERM
-    local-azure stop --dir "$work/azure" || status=1
-    rm -rf "$work"
-    [ "$status" = 0 ] || printf '\n>> The demo FAILED.\n' >&2
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# Passwords are in the environment only; what is printed here, and what processes were started with, has none.
-play() {
-    printf '   $ ansible-playbook %s\n' "$*"
-    ansible-playbook "$@" | tee -a "$work/output"
-}
-
-# Sign in with the stock psrp and winrm plugins and the password given by name of its variable.
+# Sign in with the stock psrp and winrm plugins and the password given by name of its variable. Passwords are in the
+# environment only; what is printed here, and what processes were started with, has none.
 sign_in() {
-    printf '   $ ansible-playbook -i inventory.yml scripts/demo_connect.yml    # %s\n' "$1"
-    LOCAL_AZURE_VM_PASSWORD=${!1} ansible-playbook -i "$work/inventory.yml" scripts/demo_connect.yml "${@:2}" | tee -a "$work/output"
+    LOCAL_AZURE_VM_PASSWORD=${!1} play -i "$work/inventory.yml" scripts/demo_connect.yml "${@:2}"
 }
 
 refused() {
@@ -91,7 +64,7 @@ sign_in VAULT_PASSWORD
 refused NEW_PASSWORD
 
 for name in OLD_PASSWORD NEW_PASSWORD VAULT_PASSWORD; do
-    ! grep -rqF --exclude=env.sh --exclude-dir=principals -e "${!name}" "$work" || die "$name was written to a file"
+    ! grep -rqF --exclude=env.sh --exclude-dir=principals -f <(printf '%s' "${!name}") "$work" || die "$name was written to a file"
 done
 
 say "Done: Remote Desktop answers, the VM takes the new password only, and no password was printed."

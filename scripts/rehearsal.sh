@@ -23,9 +23,10 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# What the play says is in $work/output afterwards, what all have said in $work/outputs.
 play() {
     printf '   $ ansible-playbook %s\n' "$*"
-    ansible-playbook "$@" | tee "$work/output"
+    ansible-playbook "$@" | tee "$work/output" | tee -a "$work/outputs"
 }
 
 requests() { local-azure journal --since "$1" >"$work/journal"; wc -l <"$work/journal"; }
