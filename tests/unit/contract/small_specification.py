@@ -166,10 +166,10 @@ def exchange(
     query: str = "api-version=2026-01-01",
     sent: object = None,
     status: int = 200,
-    headers: Mapping[str, str] = HEADERS,
-    received: object = THING,
+    headers: Mapping[str, str] | None = None,
+    received: object = ...,
 ) -> Exchange:
-    """An exchange with that provider; bodies are JSON data, None is no body."""
+    """An exchange with that provider; bodies are JSON data, None is no body. It is answered with THING and HEADERS."""
     return Exchange(
         method=method,
         host="management.azure.com",
@@ -178,8 +178,8 @@ def exchange(
         request_headers=HEADERS,
         request_body=_encoded(sent),
         status=status,
-        headers=headers,
-        body=_encoded(received),
+        headers=HEADERS if headers is None else headers,
+        body=_encoded(THING if received is ... else received),
     )
 
 
