@@ -48,6 +48,7 @@ def interface(azure: AzureClients, nic: ResourceId) -> Snapshot[AddressedInterfa
             id=ResourceId.parse(found.id or str(nic)),
             location=found.location or "",
             configurations=tuple(_configuration(each) for each in found.ip_configurations or ()),
+            failed=_failed(found),
         ),
         body=found.as_dict(exclude_readonly=True),
         etag=found.etag or "",
@@ -114,13 +115,14 @@ def create(azure: AzureClients, address: Address, *, deadline: Deadline) -> Addr
     return _write(azure, address.id, body, headers={"If-None-Match": "*"}, deadline=deadline)
 
 
-def set_label(azure: AzureClients, read: Snapshot[Address], label: str, *, deadline: Deadline) -> Address:
+def rewrite(azure: AzureClients, read: Snapshot[Address], label: str | None, *, deadline: Deadline) -> Address:
     """PUT the address as it was read, with that DNS label."""
     body = copy.deepcopy(read.body)
-    properties = body.setdefault("properties", {})
-    properties["dnsSettings"] = {**(properties.get("dnsSettings") or {}), "domainNameLabel": label}
-    # Derived from the label; the old name would contradict the new one.
-    properties["dnsSettings"].pop("fqdn", None)
+    if label and label != read.value.label:
+        properties = body.setdefault("properties", {})
+        properties["dnsSettings"] = {**(properties.get("dnsSettings") or {}), "domainNameLabel": label}
+        # Derived from the label; the old name would contradict the new one.
+        properties["dnsSettings"].pop("fqdn", None)
     return _write(azure, read.value.id, body, headers=_if_match(read.etag), deadline=deadline)
 
 
@@ -185,7 +187,12 @@ def _address(found: models.PublicIPAddress, id: ResourceId) -> Address:
         version=word(found.public_ip_address_version) or "IPv4",
         holder_id=holder.id if holder else None,
         owner=(found.tags or {}).get(MARK),
+        failed=_failed(found),
     )
+
+
+def _failed(found: models.PublicIPAddress | models.NetworkInterface) -> bool:
+    return word(found.provisioning_state).lower() == "failed"
 
 
 def _configuration(found: models.NetworkInterfaceIPConfiguration) -> AddressedConfiguration:

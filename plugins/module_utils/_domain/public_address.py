@@ -38,6 +38,7 @@ class Address:
     version: str
     holder_id: str | None
     owner: str | None
+    failed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +55,12 @@ class AddressedConfiguration:
 
 @dataclass(frozen=True, kw_only=True)
 class AddressedInterface:
-    """A network interface, as far as its public addresses go."""
+    """A network interface, as far as its public addresses go. ``failed``: its last write did not come to its end."""
 
     id: ResourceId
     location: str
     configurations: tuple[AddressedConfiguration, ...]
+    failed: bool = False
 
     def configuration(self, name: str | None) -> AddressedConfiguration:
         """The one of that name, or the primary one (the first where none is marked)."""
@@ -103,7 +105,7 @@ class AddressPlan:
     """The steps in their order: write the address, attach it; or detach it, delete it.
 
     ``before`` and ``after`` are the address and whether it is attached; ``None`` is no address. ``write`` is the
-    address to make (``new``), or to give another DNS label.
+    address to make (``new``), to give another DNS label, or to write again because its last write failed.
     """
 
     before: Address | None
@@ -171,7 +173,7 @@ def planned_present(
     Raises :class:`Conflict` or :class:`NotReady` for what Azure would refuse or what belongs to somebody else.
     """
     if attached:
-        return _kept(wish, attached)
+        return _kept(wish, nic, attached)
     _check_attachable(nic, configuration, mates)
     if named is None:
         made = Address(
@@ -194,7 +196,7 @@ def planned_present(
         after=after,
         attached_before=False,
         attached_after=True,
-        write=after if after.label != named.label else None,
+        write=after if after != named else None,
     )
 
 
@@ -221,7 +223,7 @@ def planned_absent(wish: Wish, *, attached: Address | None, named: Address | Non
     )
 
 
-def _kept(wish: Wish, attached: Address) -> AddressPlan:
+def _kept(wish: Wish, nic: AddressedInterface, attached: Address) -> AddressPlan:
     if wish.named and attached.id != wish.id:
         raise Conflict(
             code="OtherAddressAttached",
@@ -233,15 +235,18 @@ def _kept(wish: Wish, attached: Address) -> AddressPlan:
     return AddressPlan(
         before=attached,
         after=after,
-        attached_before=True,
+        # What Azure failed to put into force on the interface is not there yet.
+        attached_before=not (nic.failed and attached.owner == wish.owner),
         attached_after=True,
-        write=after if after.label != attached.label else None,
+        write=after if after != attached else None,
         warnings=_about_dynamic(attached),
     )
 
 
 def _labelled(address: Address, wish: Wish) -> Address:
-    """The address with the label that is asked for; another label of an address of others is not changed."""
+    """The address as it shall be, with the label that is asked for; an address of others keeps its label and state."""
+    if address.owner == wish.owner:
+        address = replace(address, failed=False)
     if wish.label is None or address.label == wish.label:
         return address
     if address.label and address.owner != wish.owner:

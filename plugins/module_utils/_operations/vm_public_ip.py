@@ -112,8 +112,8 @@ class _Run:
         if plan.write and plan.new:
             after = self._done(public_addresses.create(azure, plan.write, deadline=deadline))
         elif plan.write and self._seen.address:
-            label = plan.write.label or ""
-            after = self._done(public_addresses.set_label(azure, self._seen.address, label, deadline=deadline))
+            label = plan.write.label
+            after = self._done(public_addresses.rewrite(azure, self._seen.address, label, deadline=deadline))
         if plan.attach and after:
             self._attach(after.id)
         if plan.detach:
@@ -212,7 +212,9 @@ def _state(address: Address | None, *, attached: bool, wish: Wish) -> Document |
     if address is None:
         return None
     shown = _document(address, wish)
-    return {**{key: value for key, value in shown.items() if key not in ("address", "fqdn")}, "attached": attached}
+    kept = {key: value for key, value in shown.items() if key not in ("address", "fqdn")}
+    # Only where it says something: what Azure failed to put into force has to be written again.
+    return {**kept, "attached": attached, **({"failed": True} if address.failed else {})}
 
 
 def _document(address: Address | None, wish: Wish) -> Document:

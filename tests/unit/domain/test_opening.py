@@ -233,6 +233,14 @@ def test_a_rule_keeps_its_place_until_a_deny_comes_before_it() -> None:
     assert change.after.priority == 499
 
 
+def test_a_rule_that_azure_failed_to_put_into_force_is_written_again_as_it_is() -> None:
+    rule = made(opening(), guard())
+    change = planned_rule(opening(), guard(replace(rule, failed=True)))
+    assert change.needed
+    assert change.after == rule
+    assert not planned_rule(opening(), guard(rule)).needed
+
+
 def test_a_wished_priority_is_taken_or_its_obstacle_named() -> None:
     assert made(opening(priority=400), guard()).priority == 400
     taken = failure(lambda: planned_rule(opening(priority=300), guard(theirs("Other"))))

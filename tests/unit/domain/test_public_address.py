@@ -128,6 +128,14 @@ def test_dynamic_addresses_are_told(number: str | None, words: str) -> None:
     assert words in plan.warnings[0]
 
 
+def test_what_azure_failed_to_put_into_force_is_written_again_unless_it_is_somebody_elses() -> None:
+    failed = replace(INTERFACE, failed=True)
+    for owner, expected in ((OWNER, ["label", "attach"]), (None, [])):
+        there = address(owner=owner, failed=True)
+        plan = planned_present(wish(), failed, MAIN, attached=there, named=None, mates=())
+        assert steps(plan) == expected
+
+
 def test_the_ip_configuration() -> None:
     assert INTERFACE.configuration(None) is MAIN
     assert INTERFACE.configuration("FIRST") is FIRST
