@@ -10,7 +10,14 @@ import typing as t
 
 from ansible_collections.azvm.access.tests.faults.conftest import extent_of
 from ansible_collections.azvm.access.tests.faults.jobs import JOBS
-from ansible_collections.azvm.access.tests.faults.trial import KILLED, KINDS, at_request, carried_out, undisturbed
+from ansible_collections.azvm.access.tests.faults.trial import (
+    KINDS,
+    WRITE_KINDS,
+    at_request,
+    at_write,
+    carried_out,
+    undisturbed,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +28,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.azvm.access.tests.faults.fleet import Fleet
 
 PARTS = 2
-#: More than the longest run has requests in one part.
-ISLANDS = 56
+#: More than the longest run has requests in one part, and writes.
+ISLANDS = 64
 FORKS = 6
 
 
@@ -37,15 +44,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_a_fault_at_a_request(  # noqa: PLR0917 - a parameter for each thing that varies
     fleet: Callable[[str, int], Fleet], role: str, part: int, turn: int, extent: Extent, seed: int, note: Note
 ) -> None:
-    islands = fleet(role, ISLANDS if extent != "sample" else 3)
+    islands = fleet(role, ISLANDS if extent != "sample" else 2)
     before = undisturbed(islands)
 
     wanted = {nth: KINDS[(nth + turn + seed) % len(KINDS)] for nth in range(part + 1, before.requests + 1, PARTS)}
     if extent == "sample":
         dice = random.Random(f"{role} {seed}")  # noqa: S311 - any of them will do, the same each time
-        nths = dice.sample(range(1, before.requests + 1), 2)
-        wanted = dict(zip(nths, (KILLED, dice.choice(KINDS[:-1])), strict=True))
+        wanted = {dice.randint(1, before.requests): KINDS[(list(JOBS).index(role) - 1 + seed) % len(KINDS)]}
     trials = {n: at_request(islands, n, nth, kind) for n, (nth, kind) in enumerate(wanted.items(), start=2)}
+    if extent != "sample" and not part:
+        for nth in range(1, before.writes + 1):
+            n = len(trials) + 2
+            trials[n] = at_write(islands, n, nth, WRITE_KINDS[(nth + turn + seed) % len(WRITE_KINDS)])
     tried = carried_out(islands, trials, before, forks=FORKS)
 
     note(tried)

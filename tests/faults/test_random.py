@@ -41,7 +41,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_a_bad_day(fleet: Callable[[str, int], Fleet], role: str, extent: Extent, seed: int, note: Note) -> None:
     # The seeds are dealt out to the roles; with every kind of fault, each role meets them all.
-    seeds = {"sample": range(2), "each": range(list(JOBS).index(role), SEEDS, len(JOBS)), "all": range(SEEDS)}[extent]
+    seeds = {"sample": range(1), "each": range(list(JOBS).index(role), SEEDS, len(JOBS)), "all": range(SEEDS)}[extent]
     islands = fleet(role, len(seeds) + 1)
     before = undisturbed(islands)
 

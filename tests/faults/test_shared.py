@@ -27,7 +27,7 @@ KIND = "one group and vault"
 def test_a_fleet_all_at_once(
     fleet: Callable[[str, int], Fleet], extent: Extent, note: Note, record_property: Callable[[str, object], None]
 ) -> None:
-    count = 5 if extent == "sample" else 50
+    count = 3 if extent == "sample" else 50
     shared = fleet("enable_winrm", count)
     azure = shared.azure
     azure.start_over("fleet", count=count)

@@ -30,6 +30,19 @@ FAULTS: dict[str, Json] = {
 }
 KINDS = tuple(FAULTS)
 
+#: What can become of a request that changes something, besides.
+WRITE_FAULTS: dict[str, Json] = {
+    "operation failed": {"action": "fail-operation", "code": "InternalExecutionError"},
+    "operation cancelled": {"action": "cancel-operation"},
+    "answer cut short": {"action": "truncate"},
+    "reads lag behind": {"action": "stale", "seconds": 2},
+    "token revoked": {"action": "revoke-token"},
+}
+WRITE_KINDS = tuple(WRITE_FAULTS)
+
+#: Requests that change something: no sign-ins.
+WRITES: dict[str, str] = {"method": "PUT,PATCH,POST,DELETE", "path": "^(?!.*/oauth2/)"}
+
 _PATIENCE = 300.0
 
 
@@ -55,9 +68,10 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class Undisturbed:
-    """The run of island 1: how many requests it sent, and how things stood after it."""
+    """The run of island 1: how many requests it sent, how many of them writes, and how things stood after it."""
 
     requests: int
+    writes: int
     island: Island
 
 
@@ -76,12 +90,19 @@ def undisturbed(fleet: Fleet) -> Undisturbed:
     fleet.run([1]).succeeded()
     requests = fleet.azure.met(counter)
     fleet.azure.clear_fault(counter)
-    return Undisturbed(requests=requests, island=fleet.island(fleet.settled(), 1))
+    writes = len(fleet.azure.writes())
+    return Undisturbed(requests=requests, writes=writes, island=fleet.island(fleet.settled(), 1))
 
 
 def at_request(fleet: Fleet, number: int, nth: int, kind: str) -> Trial:
     """One fault at the nth request of an island's run."""
     fault = fleet.fault(number, nth=nth, **FAULTS[kind])
+    return Trial(tried=Tried(role=fleet.job.role, kind=kind), faults=[fault])
+
+
+def at_write(fleet: Fleet, number: int, nth: int, kind: str) -> Trial:
+    """One fault at the nth write of an island's run."""
+    fault = fleet.fault(number, nth=nth, **WRITES, **WRITE_FAULTS[kind])
     return Trial(tried=Tried(role=fleet.job.role, kind=kind), faults=[fault])
 
 
