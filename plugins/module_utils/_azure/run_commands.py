@@ -51,24 +51,21 @@ def run_script(
     """Run ``text`` in the VM as LocalSystem; the result is the instance view's: the provisioning state says nothing.
 
     Waits first for a script of this collection that is still running in the VM, so that two runs follow each other.
-    The Run Command resource is deleted in any case but one: deleting it ends a running script, so after a time-out a
-    script that must not be cut short (``interruptible`` false) is left to end, and the next run tidies up.
+    The Run Command resource is deleted afterwards. Deleting it ends a running script, so one that must not be cut short
+    (``interruptible`` false) is left alone unless it was seen to have ended: the next run tidies up.
 
     Raises :class:`NotReady` when the VM or its agent cannot run scripts, :class:`Conflict` with the code
     ``RunCommandRemoved`` when somebody deleted the resource before its output was read, :class:`TimedOut`.
     """
     tidy_up(azure, vm, deadline=deadline)
     resource = f"{PREFIX}{name.replace('_', '-')}-{secrets.token_hex(4)}"
-    over = False
+    ended = False
     try:
         _start(azure, vm, resource, text=text, parameters=parameters, deadline=deadline)
         run = _outcome(azure, vm, resource, deadline)
-        over = True
-    except AccessError as error:
-        over = not _still_running(error)
-        raise
+        ended = True
     finally:
-        if over or interruptible:
+        if ended or interruptible:
             # The next run deletes what this request could not; the script's result counts more.
             with contextlib.suppress(AccessError):
                 _delete(azure, vm, resource)
@@ -88,10 +85,6 @@ def tidy_up(azure: AzureClients, vm: VirtualMachine, *, deadline: Deadline) -> N
         # What can't be tidied up does not stand in the way of what was asked for.
         with contextlib.suppress(AccessError):
             _delete(azure, vm, resource)
-
-
-def _still_running(error: AccessError) -> bool:
-    return error.code == "Timeout"
 
 
 def _start(

@@ -170,13 +170,27 @@ def test_a_busy_vm_is_asked_again(bench: Bench) -> None:
     assert run(bench).state is ExecutionState.SUCCEEDED
 
 
-def test_a_failed_read_still_deletes(bench: Bench) -> None:
+def test_a_failed_read_still_deletes_what_may_be_cut(bench: Bench) -> None:
     bench.mark()
     bench.fault(action="status", status=400, code="Broken", method="GET", path=r"runCommands/azvm-access.*")
     with pytest.raises(AccessError) as caught:
-        run(bench, interruptible=False)
+        run(bench)
     assert caught.value.code == "Broken"
     assert len(bench.requests("DELETE")) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("operations/", 503), ("operations/", 401), ("operations/", 403), (r"runCommands/azvm-", 503)]
+)
+def test_a_changing_script_of_which_nothing_is_heard_is_left_to_end(bench: Bench, path: str, status: int) -> None:
+    bench.mark()
+    bench.fault(action="status", status=status, code="Broken", method="GET", path=path, retry_after="0.01")
+    with pytest.raises(AccessError):
+        run(bench, interruptible=False)
+    assert bench.requests("DELETE") == []
+    bench.ask("fault/clear")
+    assert run(bench).state is ExecutionState.SUCCEEDED
+    assert commands(bench) == []
 
 
 def test_output_taken_away_by_somebody_else_is_told_apart(bench: Bench) -> None:

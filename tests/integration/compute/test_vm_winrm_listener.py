@@ -12,7 +12,15 @@ import pytest
 
 from ansible_collections.azvm.access.plugins.module_utils._azure import compute
 from ansible_collections.azvm.access.plugins.module_utils._domain.errors import AccessError, InvalidInput, NotReady
+from ansible_collections.azvm.access.plugins.module_utils._domain.listener_plan import plan_present
+from ansible_collections.azvm.access.plugins.module_utils._guest.winrm_listener import APPLY, READ
+from ansible_collections.azvm.access.plugins.module_utils._guest.winrm_messages import (
+    apply_payload,
+    guest_state,
+    read_payload,
+)
 from ansible_collections.azvm.access.plugins.module_utils._operations import listener_probe, vm_winrm_listener
+from ansible_collections.azvm.access.plugins.module_utils._operations.guest import run_in_guest
 from ansible_collections.azvm.access.plugins.module_utils._operations.vm_winrm_listener import Options
 
 if t.TYPE_CHECKING:
@@ -280,6 +288,24 @@ def test_an_interrupted_change_is_completed(bench: Bench) -> None:
     assert again.thing["thumbprint"] == thumbprint
     gone = run(bench, options(None, state="absent"))
     assert (gone.thing["present"], gone.thing["firewall"]) == (False, None)
+
+
+@pytest.mark.parametrize("status", [503, 403])
+def test_a_change_of_which_nothing_more_is_heard_is_not_cut_off(bench: Bench, tmp_path: Path, status: int) -> None:
+    bench.use(tmp_path, run_command_seconds=200)
+    thumbprint = bench.install("win1")
+    wanted = options(thumbprint, verify="guest")
+    state = guest_state(run_in_guest(bench.vm(), READ, read_payload(thumbprint), bench.context()))
+    changes = apply_payload(thumbprint, plan_present(state, wanted.wanted()))
+    bench.fault(action="status", status=status, code="Broken", method="GET", path="operations/", retry_after="0.01")
+    bench.mark()
+    with pytest.raises(AccessError):
+        run_in_guest(bench.vm(), APPLY, changes, bench.context())
+    assert bench.requests("DELETE") == []
+    bench.ask("fault/clear")
+    # The next run waits for that script, and finds that it has done everything.
+    again = run(bench, wanted)
+    assert (again.changed, again.thing["thumbprint"]) == (False, thumbprint)
 
 
 def test_no_right_to_run_scripts_is_said(bench: Bench) -> None:
