@@ -50,8 +50,7 @@ options:
     default: 5986
   hostname:
     description:
-      - The host name of the listener. The certificate must carry it.
-      - Without it, the common name of the certificate.
+      - The host name of the listener. Windows takes none but the certificate's common name, which is the default.
     type: str
   remote_addresses:
     description:

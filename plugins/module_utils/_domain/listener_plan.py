@@ -12,7 +12,6 @@ from .errors import Conflict, NotReady, Refused
 from .guest_plan import GuestPlan, steps_of
 from .installed_certificate import require_usable
 from .listener import Bound, GuestState, Listener, Record, WantedListener
-from .server_name import name_matches
 
 # The switches that are wanted, by the names WSMan has for them.
 _WANTED_AUTH = {"Basic": False, "Negotiate": True}
@@ -140,22 +139,18 @@ def _not_ours(listener: Listener) -> str:
 
 
 def _hostname(state: GuestState, wanted: WantedListener) -> str:
-    """The host name of the listener. WinRM demands that the certificate carries it."""
+    """The host name of the listener, which Windows wants to be the common name of its certificate."""
     certificate = require_usable(state.certificate, wanted.thumbprint, computer_name=state.computer_name)
-    if wanted.hostname is None:
-        return certificate.common_name
-    names = (certificate.common_name, *certificate.dns_names)
-    if wanted.hostname.lower() in [name.lower() for name in names]:
-        return wanted.hostname
-    if not name_matches(wanted.hostname, dns_names=names, ip_addresses=()):
+    common_name = certificate.common_name
+    if wanted.hostname is not None and wanted.hostname.lower() != common_name.lower():
         raise NotReady(
             code="CertificateHostnameMismatch",
-            message=f"The certificate {wanted.thumbprint} is not made out for {wanted.hostname} but for"
-            f" {', '.join(dict.fromkeys(names))}; WinRM refuses such a listener.",
-            hint="Leave hostname out (then it is the certificate's common name), or make a certificate with that name.",
+            message=f"The certificate {wanted.thumbprint} has the common name {common_name or '(none)'}, not"
+            f" {wanted.hostname}; WinRM refuses such a listener, whatever other names the certificate carries.",
+            hint="Leave hostname out (then it is the certificate's common name), or make a certificate with that one.",
             details={"thumbprint": wanted.thumbprint, "store": "LocalMachine\\My"},
         )
-    return wanted.hostname
+    return common_name
 
 
 def _require_policy_allows(state: GuestState) -> None:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._domain.probe_causes import Cause, Protocol
 from .._domain.probe_observations import Expectation
+from .._domain.server_name import normalise_server_name
 from .listener_probe import probe_once, way_from_here
 
 if t.TYPE_CHECKING:
@@ -21,8 +23,8 @@ if t.TYPE_CHECKING:
 def winrm_seen_from_here(options: Options, thumbprint: str, vm: VirtualMachine, context: Context) -> Document | None:
     """The ``listener`` result as far as it shows from outside; None when it does not answer as wanted.
 
-    It does when the certificate is the one with that ``thumbprint`` and carries the wanted host name, and Negotiate is
-    offered and Basic is not.
+    It does when the certificate is the one with that ``thumbprint``, whose common name is the wanted host name, and
+    Negotiate is offered and Basic is not.
     """
     way = way_from_here(options, options.port, vm, context)
     if way is None:
@@ -33,14 +35,15 @@ def winrm_seen_from_here(options: Options, thumbprint: str, vm: VirtualMachine, 
         expected = Expectation(protocol=Protocol.WINRM, port=way.port, server_name=server_name, thumbprint=thumbprint)
         return probe_once(way, expected, context)
 
-    # Without a host name, one that the certificate carries is checked: the thumbprint has settled who it is.
     seen = probe(hostname)
-    if hostname is None and seen["cause"] == Cause.CERTIFICATE_NAME_MISMATCH.value:
-        names = seen["tls"]["certificate"]["dns_names"]
-        if names:
-            seen = probe(names[0])
+    if seen["cause"] == Cause.CERTIFICATE_NAME_MISMATCH.value:
+        # The thumbprint has settled who it is; for whom it is made out matters to those who connect by a name.
+        carried = _name_on(seen["tls"]["certificate"])
+        seen = probe(carried) if carried else seen
     methods = [method.lower() for method in ((seen["wsman"] or {}).get("auth_methods") or [])]
-    if not seen["verified"] or "negotiate" not in methods or "basic" in methods:
+    if not seen["verified"] or not _called(hostname, seen["tls"]["certificate"]):
+        return None
+    if "negotiate" not in methods or "basic" in methods:
         return None
     return {
         "present": True,
@@ -63,3 +66,16 @@ def winrm_seen_from_here(options: Options, thumbprint: str, vm: VirtualMachine, 
         "foreign": [],
         "verified_by": "probe",
     }
+
+
+def _name_on(certificate: Document) -> str | None:
+    """A name or address that the certificate stands for, which may be one of those that its wildcard covers."""
+    for name in (*certificate["dns_names"], *certificate["ip_addresses"]):
+        with contextlib.suppress(ValueError):
+            return normalise_server_name(f"any{name[1:]}" if name.startswith("*.") else name)
+    return None
+
+
+def _called(hostname: str | None, certificate: Document) -> bool:
+    """Whether ``hostname`` is the common name, as it is for a listener that Windows has taken."""
+    return hostname is None or f"cn={hostname}" in certificate["subject"].lower().split(",")

@@ -107,9 +107,12 @@ class Bench:
         """As ``local-azure fault add``."""
         self.ask("fault/add", **wish)
 
-    def install(self, *names: str) -> str:
-        """A certificate for these names in the VM, by way of a vault; returns its thumbprint."""
-        return self.bring_in(*make_secret(names))
+    def install(self, *names: str, common_name_apart: bool = False) -> str:
+        """A certificate for these names in the VM, by way of a vault; returns its thumbprint.
+
+        The first one is the common name, and with ``common_name_apart`` nothing but that.
+        """
+        return self.bring_in(*make_secret(names, alternatives=names[1:] if common_name_apart else names))
 
     def bring_in(self, thumbprint: str, value: str) -> str:
         """A certificate of :func:`make_secret` in the VM, by way of a vault; returns its thumbprint."""
@@ -158,7 +161,7 @@ class Bench:
             rules.begin_create_or_update(GROUP, group, f"open-{port}", rule).result()
 
 
-def make_secret(names: tuple[str, ...]) -> tuple[str, str]:
+def make_secret(names: tuple[str, ...], *, alternatives: tuple[str, ...] | None = None) -> tuple[str, str]:
     """Thumbprint of a new self-signed certificate for these names or addresses, and its PFX in Azure's JSON form."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     now = datetime.datetime.now(datetime.UTC)
@@ -171,7 +174,9 @@ def make_secret(names: tuple[str, ...]) -> tuple[str, str]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=90))
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([_general_name(name) for name in alternatives or names]), critical=False
+        )
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )

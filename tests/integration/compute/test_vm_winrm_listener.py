@@ -82,6 +82,31 @@ def test_makes_the_listener_and_finds_it_from_outside_afterwards(bench: Bench) -
     assert bench.requests(*WRITES) == []
 
 
+@pytest.mark.parametrize(
+    ("names", "hostname", "probed"),
+    [
+        (("fleet", "*.example.com"), None, True),
+        (("fleet", "*.example.com"), "fleet", True),
+        (("fleet", "192.0.2.9"), "fleet", True),
+        # Windows would never have taken it, so it can't be there.
+        (("fleet", "other.example.com"), "other.example.com", False),
+    ],
+)
+def test_a_certificate_for_others_is_known_by_its_thumbprint(
+    bench: Bench, names: tuple[str, ...], hostname: str | None, *, probed: bool
+) -> None:
+    thumbprint = bench.install(*names, common_name_apart=True)
+    bench.open(PORT)
+    run(bench, options(thumbprint))
+    if not probed:
+        with pytest.raises(NotReady):
+            run(bench, options(thumbprint, hostname=hostname))
+        return
+    again = run(bench, options(thumbprint, hostname=hostname))
+    assert (again.changed, again.thing["verified_by"]) == (False, "probe")
+    assert bench.requests(*WRITES) == []
+
+
 def test_a_look_inside_finds_nothing_to_change_either(bench: Bench) -> None:
     thumbprint = bench.install("win1")
     run(bench, options(thumbprint))
