@@ -67,8 +67,8 @@ options:
       - Who the rule C(azvm-access-rdp) of the Windows Firewall lets in - addresses and prefixes, V(LocalSubnet), or
         V(Any). At most 40.
       - Windows' own rules for port 3389 are left as they are, with a warning where they may let in more than these.
-      - Azure's service tags, such as V(VirtualNetwork), are unknown to Windows. With one of them the rule admits any
-        address, with a warning, and only the security groups filter.
+      - Azure's service tags, such as V(VirtualNetwork), are unknown to Windows. With one, which stands alone then, the
+        rule admits any address, with a warning, and only the security groups filter.
     type: list
     elements: str
     default: [Any]

@@ -55,8 +55,8 @@ options:
   remote_addresses:
     description:
       - Who the Windows Firewall lets in - addresses and prefixes, V(LocalSubnet), or V(Any). At most 40.
-      - Azure's service tags, such as V(VirtualNetwork), are unknown to Windows. With one of them the rule admits any
-        address, with a warning, and only the security groups filter.
+      - Azure's service tags, such as V(VirtualNetwork), are unknown to Windows. With one, which stands alone then, the
+        rule admits any address, with a warning, and only the security groups filter.
     type: list
     elements: str
     default: [Any]
@@ -66,8 +66,7 @@ options:
         Negotiate and not Basic, the module is done, and nothing is run in the VM.
       - V(guest) always looks inside the VM. It takes about half a minute more.
       - From outside nobody sees O(remote_addresses), the start type of the service or O(hostname), so use V(guest)
-        after
-        a change of one of them.
+        after a change of one of them.
     type: str
     choices: [auto, guest]
     default: auto

@@ -178,7 +178,7 @@ def _wire(rule: SecurityRule) -> dict[str, t.Any]:
         "sourcePortRange": ANY,
     }
     properties |= _one_or_many("destinationPortRange", sorted(map(str, rule.ports)))
-    properties |= _one_or_many_prefixes("source", rule.sources)
+    properties |= _one_or_many_prefixes("source", {rule.source_tag} if rule.source_tag else rule.sources)
     if rule.destination_groups:
         properties["destinationApplicationSecurityGroups"] = [{"id": text} for text in sorted(rule.destination_groups)]
     else:
@@ -190,6 +190,6 @@ def _one_or_many(field: str, values: list[str]) -> dict[str, t.Any]:
     return {field: values[0]} if len(values) == 1 else {f"{field}s": values}
 
 
-def _one_or_many_prefixes(side: str, prefixes: frozenset[str]) -> dict[str, t.Any]:
+def _one_or_many_prefixes(side: str, prefixes: t.Collection[str]) -> dict[str, t.Any]:
     values = sorted(prefixes)
     return {f"{side}AddressPrefix": values[0]} if len(values) == 1 else {f"{side}AddressPrefixes": values}

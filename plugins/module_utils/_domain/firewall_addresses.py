@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import typing as t
 from dataclasses import dataclass
 
 from .errors import InvalidInput
+from .service_tag import HINT as TAG_HINT
+from .service_tag import is_service_tag
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +22,6 @@ MAX_ADDRESSES = 40
 """As many as the answer of a guest script (4096 bytes) can tell of."""
 
 _EVERYONE = frozenset({"*", "any", "0.0.0.0/0", "::/0"})
-# Microsoft.Network service tags: VirtualNetwork, AzureCloud.WestEurope, AzureFrontDoor.Backend...
-_SERVICE_TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)*")
 
 _Network: t.TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
@@ -42,16 +41,23 @@ def remote_addresses(given: Iterable[str]) -> RemoteAddresses:
     """Addresses, prefixes and Azure service tags as the Windows Firewall can take them.
 
     A service tag is known to Azure's network only, so it becomes ``Any``: the security groups still filter by it.
-    Raises :class:`InvalidInput` for what is none of these, and for more than :data:`MAX_ADDRESSES` of them.
+    Raises :class:`InvalidInput` for what is none of these, for a tag beside anything else, which no rule of a security
+    group could hold either, and for more than :data:`MAX_ADDRESSES` of them.
     """
     words = [word.strip() for word in given if word.strip()]
-    tags = [word for word in words if word.lower() not in _EVERYONE and _is_tag(word)]
-    networks = [_required_network(word) for word in words if word.lower() not in _EVERYONE and not _is_name(word)]
+    named = [word for word in words if word.lower() not in _EVERYONE]
+    tags = [word for word in named if _is_tag(word)]
+    networks = [_required_network(word) for word in named if not _is_name(word)]
     if tags:
-        text = ", ".join(tags)
+        if len(words) > 1:
+            raise InvalidInput(
+                code="MixedRemoteAddresses",
+                message=f"remote_addresses takes either one service tag, here {tags[0]}, or addresses.",
+                hint="Write the addresses only: for Windows, a service tag would let everybody in.",
+            )
         warning = (
-            f"The Windows Firewall does not know Azure's service tags ({text}): its rule admits any address and leaves"
-            " the choice to the security groups."
+            f"The Windows Firewall does not know Azure's service tags ({tags[0]}): its rule admits any address and"
+            " leaves the choice to the security groups."
         )
         return RemoteAddresses(addresses=(ANY,), warnings=(warning,))
     if not words or any(word.lower() in _EVERYONE for word in words):
@@ -91,7 +97,7 @@ def _is_name(word: str) -> bool:
 
 
 def _is_tag(word: str) -> bool:
-    return word.lower() != LOCAL_SUBNET.lower() and _SERVICE_TAG.fullmatch(word) is not None
+    return word.lower() != LOCAL_SUBNET.lower() and is_service_tag(word)
 
 
 def _required_network(word: str) -> _Network:
@@ -101,7 +107,8 @@ def _required_network(word: str) -> _Network:
         raise InvalidInput(
             code="InvalidRemoteAddress",
             message=f"{word!r} in remote_addresses is neither an IP address, a prefix nor a service tag.",
-            hint="Write addresses as 203.0.113.7 or 203.0.113.0/24.",
+            hint="Write addresses as 203.0.113.7 or 203.0.113.0/24; the Windows Firewall knows no host names."
+            f" {TAG_HINT}",
         ) from None
 
 

@@ -21,6 +21,7 @@ from .security_rules import (
     normalised_prefix,
     shadowing_deny,
 )
+from .service_tag import is_service_tag
 
 if t.TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -218,6 +219,7 @@ def _wanted(opening: Opening, guard: Guard, name: str) -> SecurityRule:
         ports=frozenset({PortRange(first=opening.port, last=opening.port)}),
         destination_groups=frozenset(text.lower() for text in opening.destination_groups),
         description=opening.text,
+        source_tag=next((text for text in opening.sources if is_service_tag(text)), ""),
     )
 
 

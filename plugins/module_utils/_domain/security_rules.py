@@ -12,9 +12,11 @@ from __future__ import annotations
 import ipaddress
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import InvalidInput
+from .service_tag import HINT as TAG_HINT
+from .service_tag import is_service_tag
 
 LOWEST_PRIORITY = 100
 HIGHEST_PRIORITY = 4096
@@ -22,7 +24,6 @@ _FIRST_CHOICE = 1000
 
 ANY = "*"
 _RULE_NAME = re.compile(r"\w([\w.-]{0,78}\w)?", re.ASCII)
-_TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)?")
 _EVERYWHERE = frozenset({ANY, "internet", "0.0.0.0/0", "::/0"})
 
 Network: t.TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
@@ -62,11 +63,11 @@ def checked_sources(sources: t.Sequence[str], *, allow_any: bool) -> tuple[str, 
     for text in sources:
         value = ANY if text.strip().lower() == "any" else text.strip()
         network = network_of(value)
-        if network is None and value != ANY and not _TAG.fullmatch(value):
+        if network is None and value != ANY and not is_service_tag(value):
             raise InvalidInput(
                 code="InvalidSource",
                 message=f"{text!r} is neither an address, nor a prefix such as 198.51.100.0/24, nor a service tag.",
-                hint="Security groups know no host names: name the address behind it.",
+                hint=f"Security groups know no host names: name the address behind it. {TAG_HINT}",
             )
         chosen.setdefault(normalised_prefix(value), value if network is None else normalised_prefix(value))
     wide = sorted(value for key, value in chosen.items() if key in _EVERYWHERE)
@@ -126,6 +127,7 @@ class SecurityRule:
     """One rule of a security group, in normalised form: two rules that mean the same are equal but for name and text.
 
     ``sources`` and ``destinations`` are prefixes or tags; application security groups are lower-case ids beside them.
+    ``source_tag`` is the service tag among the sources as it was written, "" for none.
     ``failed``: Azure could not put the rule into force, so that it stands there and does nothing.
     """
 
@@ -141,6 +143,7 @@ class SecurityRule:
     source_groups: frozenset[str] = frozenset()
     destination_groups: frozenset[str] = frozenset()
     description: str = ""
+    source_tag: str = field(default="", compare=False)
     failed: bool = False
 
     @property

@@ -132,11 +132,13 @@ class Guest(t.Generic[State]):
         return self.state(run_in_guest(self.vm, script, payload, self.context))
 
 
-def already(name: str, seen: Document, vm: VirtualMachine, context: Context) -> Outcome:
+def already(
+    name: str, seen: Document, vm: VirtualMachine, context: Context, *, warnings: tuple[str, ...] = ()
+) -> Outcome:
     """Nothing is to do, since what is ``seen`` from outside is as wanted."""
     if not context.check_mode:
         _tidy_up(vm, context)
-    return Outcome(name=name, thing=seen, before=seen, after=seen)
+    return Outcome(name=name, thing=seen, before=seen, after=seen, warnings=warnings)
 
 
 def foreseen(name: str, thing: Document, after: Document, vm: VirtualMachine, warnings: tuple[str, ...]) -> Outcome:

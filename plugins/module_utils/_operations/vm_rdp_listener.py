@@ -79,7 +79,7 @@ def run(options: Options, context: Context) -> Outcome:
 def _present(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
     seen = rdp_seen_from_here(options, vm, context) if options.worth_a_look(vm) else None
     if seen is not None:
-        return already("listener", seen, vm, context)
+        return already("listener", seen, vm, context, warnings=options.remote.warnings)
     if context.check_mode and options.verify == "auto":
         return _unseen(options, vm)
     wanted = options.wanted()

@@ -75,7 +75,7 @@ def _present(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
     if options.thumbprint and options.worth_a_look(vm):
         seen = winrm_seen_from_here(options, options.thumbprint, vm, context)
     if seen is not None:
-        return already("listener", seen, vm, context)
+        return already("listener", seen, vm, context, warnings=options.remote.warnings)
     if context.check_mode and (options.verify == "auto" or not options.thumbprint):
         return _unseen(options, vm)
     wanted = options.wanted()

@@ -192,9 +192,13 @@ def test_changed_remote_addresses_are_seen_inside(bench: Bench) -> None:
 
 
 def test_a_service_tag_opens_the_windows_firewall_with_a_warning(bench: Bench) -> None:
-    outcome = run(bench, options(bench.install("win1"), remote_addresses=["VirtualNetwork"]))
+    thumbprint = bench.install("win1")
+    bench.open(PORT)
+    outcome = run(bench, options(thumbprint, remote_addresses=["VirtualNetwork"]))
     assert outcome.thing["firewall"]["remote_addresses"] == ["Any"]
     assert "VirtualNetwork" in outcome.warnings[0]
+    again = run(bench, options(thumbprint, remote_addresses=["VirtualNetwork"]))
+    assert (again.thing["verified_by"], again.warnings) == ("probe", outcome.warnings)
 
 
 def test_absent_takes_everything_back(bench: Bench) -> None:

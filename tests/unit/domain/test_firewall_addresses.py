@@ -46,20 +46,38 @@ def test_one_canonical_form(given_words: list[str], expected: tuple[str, ...]) -
     assert result.warnings == ()
 
 
-@pytest.mark.parametrize("tag", ["VirtualNetwork", "Internet", "AzureLoadBalancer", "Storage.WestEurope"])
+@pytest.mark.parametrize("beside", [["203.0.113.7"], ["VirtualNetwork"], ["LocalSubnet"], ["Any"]])
+def test_a_service_tag_stands_alone(beside: list[str]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        remote_addresses([*beside, "AzureCloud"])
+    assert caught.value.code == "MixedRemoteAddresses"
+
+
+@pytest.mark.parametrize("tag", ["VirtualNetwork", "internet", "AzureLoadBalancer", "Storage.WestEurope"])
 def test_a_service_tag_becomes_any_and_says_so(tag: str) -> None:
-    result = remote_addresses(["192.0.2.1", tag])
+    result = remote_addresses([tag])
     assert result.addresses == ("Any",)
     assert len(result.warnings) == 1
     assert tag in result.warnings[0]
 
 
 @pytest.mark.parametrize(
-    "word", ["203.0.113.300", "203.0.113.7/33", "10.0.0.1-10.0.0.5", "a b", "-", "192.0.2.1,192.0.2.2"]
+    "word",
+    [
+        "203.0.113.300",
+        "203.0.113.7/33",
+        "10.0.0.1-10.0.0.5",
+        "a b",
+        "-",
+        "192.0.2.1,192.0.2.2",
+        "jump.example.com",
+        "example.com",
+        "jumphost",
+    ],
 )
 def test_nonsense_is_refused(word: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        remote_addresses([word])
+        remote_addresses(["203.0.113.7", word])
     assert word in caught.value.message
 
 
