@@ -33,6 +33,10 @@ BUSY_CODES = frozenset(
     }
 )
 
+# Compute has one code for all that a VM's state forbids; what passes is told by the text alone.
+_PASSES = re.compile(r"\bongoing\b|\banother\b.*\bin progress\b", re.IGNORECASE)
+_PASSES_NEVER = "marked for deletion"
+
 # Somebody else was faster, though Azure answers with 400.
 _CONFLICT_CODES = frozenset({"SecurityRuleConflict"})
 
@@ -164,7 +168,7 @@ def _from_response(error: HttpResponseError, doing: str) -> AccessError:
     outer, inner, text = _code_and_text(error)
     code = inner or outer or f"Http{status}"
     kind: type[AccessError] = Refused
-    if code in BUSY_CODES or outer in BUSY_CODES or (status == 429 and "Retryable" in code):
+    if _is_busy(status, {code, outer}, text):
         kind = Busy
     elif code in _CONFLICT_CODES:
         kind = Conflict
@@ -184,6 +188,12 @@ def _from_response(error: HttpResponseError, doing: str) -> AccessError:
         hint=_HINTS.get(code) or _HINTS.get(outer) or (_AGAIN if kind is Unavailable else ""),
         details={"status": status, **({"outer_code": outer} if outer and outer != code else {})},
     )
+
+
+def _is_busy(status: int, codes: set[str], text: str) -> bool:
+    if not codes.isdisjoint(BUSY_CODES) or (status == 429 and any("Retryable" in code for code in codes)):
+        return True
+    return "OperationNotAllowed" in codes and _PASSES.search(text) is not None and _PASSES_NEVER not in text
 
 
 def _code_and_text(error: HttpResponseError) -> tuple[str, str, str]:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import threading
 import typing as t
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from ansible_collections.azvm.access.plugins.module_utils._azure import compute
 from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
 from ansible_collections.azvm.access.plugins.module_utils._domain.errors import (
+    AccessError,
     Conflict,
     InvalidInput,
     NotFound,
@@ -25,6 +28,8 @@ from ansible_collections.azvm.access.plugins.module_utils._operations import vm_
 from ansible_collections.azvm.access.plugins.module_utils._operations.vm_power import Options
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ansible_collections.azvm.access.plugins.module_utils._domain.outcome import Outcome
     from ansible_collections.azvm.access.tests.integration.compute.conftest import Bench
 
@@ -111,6 +116,40 @@ def test_repairs_are_done_each_time(bench: Bench, state: str) -> None:
         assert outcome.changed
         assert outcome.thing["power_state"] == "running"
         assert len(bench.requests("POST")) == 1
+
+
+@contextmanager
+def going_down(bench: Bench) -> Iterator[None]:
+    """A VM that is deallocated by somebody else, which takes half a second."""
+    bench.fault(action="hang-operation", method="POST", path="deallocate$")
+    bench.azure.compute.virtual_machines.begin_deallocate("access-demo", "win1", polling=False)
+    arrival = threading.Timer(0.5, lambda: bench.ask("fault/clear"))
+    arrival.start()
+    yield
+    arrival.join()
+
+
+def test_an_action_waits_for_the_one_that_is_under_way(bench: Bench) -> None:
+    vm = bench.vm()  # as it was before that one began
+    with going_down(bench):
+        compute.switch_vm(bench.azure, vm, "start", deadline=Deadline(30))
+    assert bench.vm().power_state is PowerState.RUNNING
+
+
+def test_a_vm_on_its_way_down_is_started_once_it_is_there(bench: Bench) -> None:
+    with going_down(bench):
+        outcome = run(bench, "started")
+    assert (outcome.changed, outcome.thing["power_state"]) == (True, "running")
+    assert [line.rpartition("/")[2] for line in bench.requests("POST")] == ["start"]
+
+
+def test_a_failed_vm_is_mended_by_reapplying(bench: Bench) -> None:
+    bench.fault(action="fail-operation", code="AllocationFailed", method="POST", path="restart$")
+    with pytest.raises(AccessError) as caught:
+        run(bench, "restarted")
+    assert caught.value.code == "AllocationFailed"
+    assert bench.vm().provisioning_state == "Failed"
+    assert run(bench, "reapplied").thing["provisioning_state"] == "Succeeded"
 
 
 def test_a_stopped_vm_is_not_restarted(bench: Bench) -> None:

@@ -185,6 +185,20 @@ def test_an_update_that_somebody_overtook_is_made_again(bench: Bench) -> None:
     assert bench.references() == [made.thing["secret_url"]]
 
 
+def test_a_vm_that_is_being_switched_is_asked_again(bench: Bench) -> None:
+    bench.control.fault(
+        "status",
+        method="PATCH",
+        path="virtualMachines/win1$",
+        status=409,
+        code="OperationNotAllowed",
+        message="An ongoing operation is changing power state of Virtual Machine win1 to Running.",
+        times=2,
+    )
+    made = bench.run()
+    assert bench.references() == [made.thing["secret_url"]]
+
+
 def test_any_other_conflict_is_told(bench: Bench) -> None:
     bench.control.fault(
         "status",

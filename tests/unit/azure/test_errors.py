@@ -164,6 +164,44 @@ def test_a_refusal_is_told_apart_by_what_to_do_next(
     assert isinstance(error.__cause__, HttpResponseError)
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (
+            (
+                "An ongoing operation is changing power state of Virtual Machine win1 to Deallocated. Please perform"
+                " operation start after some time."
+            ),
+            Busy,
+        ),
+        ("Another operation on this virtual machine is in progress.", Busy),
+        ("Operation 'start' is not allowed since there is another operation in progress on VM 'win1'.", Busy),
+        (
+            (
+                "Operation 'start' is not allowed on VM 'win1' since the VM is marked for deletion. You can only retry"
+                " the Delete operation (or wait for an ongoing one to complete)."
+            ),
+            Conflict,
+        ),
+        ("The operation requires the VM to be running (or set to run).", Conflict),
+        (
+            (
+                "Operation 'redeploy' is not allowed on VM 'win1' since the VM is either deallocated or marked to be"
+                " deallocated."
+            ),
+            Conflict,
+        ),
+    ],
+)
+def test_what_a_vm_does_not_allow_now_is_told_from_what_it_never_will(
+    bench: Bench, text: str, kind: type[AccessError]
+) -> None:
+    bench.fault(path="virtualMachines/win1", status=409, code="OperationNotAllowed", message=text)
+    with pytest.raises(AccessError) as caught:
+        compute.read_vm(bench.clients(), TARGET)
+    assert type(caught.value) is kind
+
+
 def test_an_operation_that_ends_in_failure_carries_azures_code(bench: Bench) -> None:
     azure = bench.clients()
     vm = compute.read_vm(azure, TARGET)
