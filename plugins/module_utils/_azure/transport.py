@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from urllib.parse import urlsplit
 
-from .._domain.errors import NoTimeToAsk
+from .._domain.errors import Conflict, NoTimeToAsk
 from .libraries import needs
 
 if t.TYPE_CHECKING:
@@ -16,6 +17,8 @@ if t.TYPE_CHECKING:
     from azure.core.rest import HttpRequest, HttpResponse
 
     from .._domain.deadline import Deadline
+
+_REGISTRATION = re.compile(r"/subscriptions/[^/]+/providers/([^/]+)/register", re.IGNORECASE)
 
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
@@ -26,6 +29,9 @@ def bounded_transport(deadline: Deadline) -> RequestsTransport:
 
     azure-core sends everything through its transport and also sleeps there, between retries and between polls, as long
     as Retry-After says; its own ``timeout`` bounds neither those pauses nor a slow answer.
+
+    Nor does a request go out that nobody asked for: azure-core would register a resource provider that a subscription
+    lacks, also while it only reads. :class:`Conflict` says so instead.
     """
     with needs("azure-core"):
         from azure.core.exceptions import (
@@ -42,6 +48,8 @@ def bounded_transport(deadline: Deadline) -> RequestsTransport:
         def send(
             self, request: HttpRequest, *, proxies: t.MutableMapping[str, str] | None = None, **kwargs: t.Any
         ) -> HttpResponse:
+            if request.method == "POST" and (found := _REGISTRATION.fullmatch(urlsplit(request.url).path)):
+                raise _not_registered(found[1])
             left = deadline.remaining
             if left <= 0:
                 raise NoTimeToAsk(waiting_for=_answer_to(request), seconds=deadline.seconds, last_seen=self._last_seen)
@@ -71,3 +79,12 @@ def _answer_to(request: HttpRequest) -> str:
     """The request by its method and the end of its path, where the name of the resource stands."""
     url = urlsplit(request.url)
     return f"the answer of {url.hostname} to {request.method} {'/'.join(url.path.split('/')[-2:])}"
+
+
+def _not_registered(provider: str) -> Conflict:
+    return Conflict(
+        code="MissingSubscriptionRegistration",
+        message=f"The subscription is not registered for the resource provider {provider}, which this task needs.",
+        hint=f"Have it registered once (az provider register -n {provider} --wait); Contributor on the subscription is"
+        " enough for that.",
+    )

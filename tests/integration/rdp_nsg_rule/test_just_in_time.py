@@ -65,6 +65,17 @@ def test_policies_that_can_not_be_read_are_a_warning(bench: Bench, status: int, 
     assert "Whether just-in-time access guards port 3389 of atnic is not known" in outcome.warnings[0]
 
 
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_subscription_without_that_provider_stays_without_it(bench: Bench, *, check_mode: bool) -> None:
+    message = "The subscription is not registered to use namespace 'Microsoft.Security'. See https://aka.ms/x for how."
+    code = "MissingSubscriptionRegistration"
+    bench.control.fault("status", method="GET", path="Microsoft.Security", status=409, code=code, message=message)
+    outcome = bench.run("atnic", check_mode=check_mode)
+    assert outcome.changed
+    assert "Microsoft.Security" in outcome.warnings[0]
+    assert [line for line in bench.control.writes() if "register" in line] == []
+
+
 def test_a_service_in_trouble_is_no_leave_to_open(bench: Bench) -> None:
     bench.control.fault("status", method="GET", path="Microsoft.Security", status=503)
     assert isinstance(bench.refused("jit", seconds=2), (TimedOut, Unavailable))

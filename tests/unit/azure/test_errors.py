@@ -85,6 +85,10 @@ class Bench:
     def fault(self, **wish: object) -> None:
         control.ask(Home(self.server.dir), "fault/add", {"action": "status", **wish})
 
+    def faults(self) -> list[dict[str, t.Any]]:
+        found: list[dict[str, t.Any]] = control.ask(Home(self.server.dir), "fault/list", {})["faults"]
+        return found
+
     def rules(self, azure: AzureClients) -> set[str]:
         return {rule.name for rule in network.security_group(azure, self.group(azure)).rules}
 
@@ -200,6 +204,17 @@ def test_what_a_vm_does_not_allow_now_is_told_from_what_it_never_will(
     with pytest.raises(AccessError) as caught:
         compute.read_vm(bench.clients(), TARGET)
     assert type(caught.value) is kind
+
+
+def test_a_missing_resource_provider_is_named_and_not_registered(bench: Bench) -> None:
+    text = "The subscription is not registered to use namespace 'Microsoft.Compute'. See https://aka.ms/rps-not-found."
+    bench.fault(path="virtualMachines/win1", status=409, code="MissingSubscriptionRegistration", message=text)
+    bench.fault(path="/register", status=400, code="Registered", message="Nobody asked for that.")
+    with pytest.raises(Conflict) as caught:
+        compute.read_vm(bench.clients(), TARGET)
+    assert caught.value.code == "MissingSubscriptionRegistration"
+    assert "az provider register -n Microsoft.Compute" in caught.value.hint
+    assert all(rule["applied"] == 0 for rule in bench.faults() if "register" in rule["path"])
 
 
 def test_an_operation_that_ends_in_failure_carries_azures_code(bench: Bench) -> None:
