@@ -33,6 +33,9 @@ _VARIABLES = {
 }
 
 
+_SOURCES = ("auto", "cli", "credential_file", "env", "msi")
+
+
 @dataclass(frozen=True, kw_only=True)
 class SignIn:
     """How to sign in. ``kind`` is ``service_principal``, ``workload_identity``, ``cli`` or ``msi``."""
@@ -79,14 +82,24 @@ def sign_in(options: t.Mapping[str, t.Any], *, environment: t.Mapping[str, str],
     """Decide how to sign in from module ``options``; nothing is sent yet.
 
     ``auth_source`` picks one source; ``auto`` takes the first that is complete: options, a named profile, environment,
-    the default profile, the Azure CLI. Raises :class:`SignInFailed` when none is, :class:`InvalidInput` for a
+    the default profile, the Azure CLI. What none of them has to name, the subscription and the cloud, may come from the
+    environment in any case. Raises :class:`SignInFailed` when none is complete, :class:`InvalidInput` for a source,
     profile or cloud that does not exist.
     """
     azure_dir = (home or Path.home()) / ".azure"
     given = {name: options.get(name) or None for name in _VARIABLES}
     variables = {name: _first(environment, names) for name, names in _VARIABLES.items()}
     source = options.get("auth_source") or environment.get("ANSIBLE_AZURE_AUTH_SOURCE") or "auto"
+    if source not in _SOURCES:
+        raise InvalidInput(
+            code="InvalidAuthSource",
+            message=f"ANSIBLE_AZURE_AUTH_SOURCE is {source!r}, which is not a source of credentials.",
+            hint=f"Set it to one of {', '.join(_SOURCES)}, or unset it.",
+        )
     profile = given["profile"] or variables["profile"]
+
+    def of_profile(name: str) -> SignIn | None:
+        return _principal(_profile(azure_dir, name), given, fallback=variables)
 
     if source == "env":
         return _principal(variables, given) or _none_found(
@@ -94,7 +107,7 @@ def sign_in(options: t.Mapping[str, t.Any], *, environment: t.Mapping[str, str],
         )
     if source == "credential_file":
         name = profile or "default"
-        return _principal(_profile(azure_dir, name), given) or _none_found(f"profile {name} of ~/.azure/credentials")
+        return of_profile(name) or _none_found(f"profile {name} of ~/.azure/credentials")
     if source == "msi":
         return _made("msi", {**variables, **_set(given)})
     if source == "cli":
@@ -102,12 +115,10 @@ def sign_in(options: t.Mapping[str, t.Any], *, environment: t.Mapping[str, str],
 
     found = _principal(given, {}, fallback=variables)
     if not found and profile:
-        found = _principal(_profile(azure_dir, profile), given) or _none_found(
-            f"profile {profile} of ~/.azure/credentials"
-        )
+        found = of_profile(profile) or _none_found(f"profile {profile} of ~/.azure/credentials")
     found = found or _principal(variables, given)
     if not found and _has_profile(azure_dir, "default"):
-        found = _principal(_profile(azure_dir, "default"), given)
+        found = of_profile("default")
     if not found and (azure_dir / "azureProfile.json").exists():
         found = _cli(azure_dir, {**variables, **_set(given)})
     return found or _none_found("options, environment, ~/.azure/credentials or an Azure CLI login")

@@ -102,6 +102,15 @@ def test_a_named_profile_comes_before_the_environment(profiles: Path) -> None:
         assert (sign.client_id, sign.cloud.authority) == ("c-work", "login.microsoftonline.us")
 
 
+@pytest.mark.parametrize("source", [None, "credential_file"])
+def test_a_profile_without_a_subscription_leaves_it_to_the_environment(profiles: Path, source: str | None) -> None:
+    environment = {"AZURE_SUBSCRIPTION_ID": "sub-env", "AZURE_CLOUD_ENVIRONMENT": "AzureChinaCloud"}
+    work = found(profiles, environment, profile="work", auth_source=source)
+    assert (work.subscription, work.cloud.authority) == ("sub-env", "login.microsoftonline.us")
+    default = found(profiles, environment, auth_source=source)
+    assert (default.subscription, default.cloud.authority) == ("sub-default", "login.chinacloudapi.cn")
+
+
 def test_the_default_profile_comes_after_the_environment(profiles: Path) -> None:
     assert found(profiles, ENVIRONMENT).client_id == "c-env"
     assert essence(found(profiles)) == ("service_principal", "t-default", "c-default", "100%default", "sub-default")
@@ -135,6 +144,14 @@ def test_nothing_is_said_with_all_the_ways_out(home: Path) -> None:
 
 
 # One source
+
+
+def test_a_source_that_there_is_not_is_refused(profiles: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        found(profiles, {**ENVIRONMENT, "ANSIBLE_AZURE_AUTH_SOURCE": "environment"})
+    assert caught.value.code == "InvalidAuthSource"
+    assert "'environment'" in caught.value.message
+    assert "credential_file" in caught.value.hint
 
 
 def test_a_source_that_is_picked_is_the_only_one(profiles: Path) -> None:
