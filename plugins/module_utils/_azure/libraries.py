@@ -1,16 +1,15 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Azure SDK packages are imported late and only where needed; this names the one that is missing."""
+"""The Azure SDK packages, which are imported late and in peace."""
 
 from __future__ import annotations
 
 import gc
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .._domain.errors import MissingLibrary
+from .._domain import libraries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,14 +24,8 @@ def needs(package: str) -> Iterator[None]:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        yield
-    except ImportError as error:
-        raise MissingLibrary(
-            code="MissingLibrary",
-            message=f"The Python package {package} can't be imported by {sys.executable}: {error}.",
-            hint=f"Install it there: {sys.executable} -m pip install {package}"
-            " (requirements.txt of the collection lists everything).",
-        ) from error
+        with libraries.needs(package):
+            yield
     finally:
         gc.freeze()
         if collecting:

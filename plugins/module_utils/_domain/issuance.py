@@ -12,6 +12,8 @@ import secrets
 import typing as t
 from dataclasses import dataclass, field
 
+from .libraries import needs
+
 if t.TYPE_CHECKING:
     from datetime import datetime
 
@@ -34,12 +36,13 @@ def issue(names: CertificateNames, *, key_size: int, not_before: datetime, not_a
     """An RSA certificate for WinRM: server authentication, not a CA, the names as subject alternative names.
 
     ``secret_value`` has the form the compute provider reads from a vault: base64 of a JSON object with the PFX, its
-    type and its password (Microsoft.Compute, VaultCertificate.certificateUrl).
+    type and its password (Microsoft.Compute, VaultCertificate.certificateUrl). Raises :class:`MissingLibrary`.
     """
     # Imported here: a run that finds a good certificate needs none of it.
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-    from cryptography.hazmat.primitives.serialization import pkcs12
+    with needs("cryptography"):
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+        from cryptography.hazmat.primitives.serialization import pkcs12
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=key_size)
     certificate = _builder(names, key.public_key(), not_before, not_after).sign(key, hashes.SHA256())

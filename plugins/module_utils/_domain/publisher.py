@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from .errors import InvalidInput
+from .libraries import needs
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,7 +81,8 @@ def publisher_from_file(
 
 def publisher_with(certificate: bytes, sign: Callable[[bytes], bytes], *, source: str) -> Publisher:
     """The publisher whose private key is elsewhere; ``certificate`` is DER."""
-    from cryptography import x509
+    with needs("cryptography"):
+        from cryptography import x509
 
     loaded = x509.load_der_x509_certificate(certificate)
     _require_rsa(loaded.public_key(), source)
@@ -173,9 +175,10 @@ def _as_private_key(sign: Callable[[bytes], bytes]) -> t.Any:
 def _read_pem(
     content: bytes, key_content: bytes, passphrase: str | None, source: str
 ) -> tuple[PrivateKeyTypes | None, list[x509.Certificate]]:
-    from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
+    with needs("cryptography"):
+        from cryptography import x509
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
 
     try:
         certificates = x509.load_pem_x509_certificates(content)
@@ -195,8 +198,9 @@ def _read_pem(
 def _read_pfx(
     content: bytes, passphrase: str | None, source: str
 ) -> tuple[PrivateKeyTypes | None, list[x509.Certificate]]:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import pkcs12
+    with needs("cryptography"):
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization import pkcs12
 
     try:
         key, certificate, others = pkcs12.load_key_and_certificates(

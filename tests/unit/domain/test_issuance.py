@@ -11,6 +11,7 @@ import ipaddress
 import json
 import socket
 import ssl
+import sys
 import threading
 import typing as t
 from datetime import datetime, timedelta, timezone
@@ -23,7 +24,9 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.certificates import CertificateNames
+from ansible_collections.azvm.access.plugins.module_utils._domain.errors import MissingLibrary
 from ansible_collections.azvm.access.plugins.module_utils._domain.issuance import IssuedCertificate, issue
+from ansible_collections.azvm.access.plugins.module_utils._domain.publisher import publisher_from_file
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,3 +178,21 @@ def test_validates_for_every_name_and_address(issued: IssuedCertificate, tmp_pat
 def test_does_not_validate_for_others(issued: IssuedCertificate, tmp_path: Path, server_name: str) -> None:
     with served(issued, tmp_path) as port, pytest.raises(ssl.SSLCertVerificationError, match=r"mismatch|not valid for"):
         handshake(issued, port, server_name)
+
+
+def _issued() -> object:
+    return issue(CertificateNames.of(DNS, IP, fallback="win1"), key_size=2048, not_before=START, not_after=END)
+
+
+def _read() -> object:
+    return publisher_from_file(b"", source="the file")
+
+
+@pytest.mark.parametrize("use", [_issued, _read])
+def test_without_the_package_it_is_named(use: t.Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingLibrary) as caught:
+        use()
+    assert "cryptography can't be imported" in caught.value.message
+    assert "pip install cryptography" in caught.value.hint
