@@ -30,8 +30,7 @@ def finished(poller: LROPoller[T], *, deadline: Deadline, waiting_for: str) -> T
     except TimedOut as error:  # the poller's own thread saw the end of the budget first
         over = error
     if over or not poller.done():
-        last_seen = f"operation {poller.status()}"
-        raise TimedOut(waiting_for=waiting_for, seconds=deadline.seconds, last_seen=last_seen) from over
+        raise deadline.timed_out(waiting_for=waiting_for, last_seen=f"operation {poller.status()}") from over
     return poller.result()
 
 
@@ -68,7 +67,7 @@ def awaiting(waiting_for: str, *, deadline: Deadline, last_seen: str) -> t.Itera
     except NoTimeToAsk as over:
         if not last_seen:
             raise
-        raise TimedOut(waiting_for=waiting_for, seconds=deadline.seconds, last_seen=last_seen) from over
+        raise deadline.timed_out(waiting_for=waiting_for, last_seen=last_seen) from over
 
 
 def unless_busy(attempt: t.Callable[[], T], *, deadline: Deadline, waiting_for: str) -> T:

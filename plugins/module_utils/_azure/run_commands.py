@@ -31,10 +31,10 @@ SCRIPT_SECONDS = 300
 """How long Azure lets a script run before it ends it; ours take a few seconds."""
 
 # A script cannot be started while the VM is in another state than these errors ask for.
+_RESTART = "Restart the VM (azvm.access.vm_power, state: restarted), then run the task again."
 _NOT_READY = {
     "CannotModifyExtensionsWhenVMNotRunning": "Start the VM (azvm.access.vm_power, state: started).",
-    "VMAgentStatusCommunicationError": "Restart the VM (azvm.access.vm_power, state: restarted), then run the task"
-    " again.",
+    "VMAgentStatusCommunicationError": _RESTART,
 }
 
 
@@ -160,7 +160,11 @@ def _outcome(azure: AzureClients, vm: VirtualMachine, resource: str, deadline: D
     """Read the instance view until the script has ended; normally it has when the provisioning is over."""
     try:
         return _ended(
-            azure, vm, resource, f"the script {resource} in the {vm}", deadline=deadline.within(SCRIPT_SECONDS)
+            azure,
+            vm,
+            resource,
+            f"the script {resource} in the {vm}",
+            deadline=deadline.within(SCRIPT_SECONDS, hint=_RESTART),
         )
     except NotFound as error:
         raise _removed(vm, resource) from error
@@ -221,7 +225,7 @@ def _wait_for_other(azure: AzureClients, vm: VirtualMachine, resource: str, dead
     """Wait until another run's script has ended or is gone; bounded by what Azure grants a script."""
     waiting_for = f"the script {resource} of another run in the {vm}"
     with contextlib.suppress(NotFound):
-        _ended(azure, vm, resource, waiting_for, deadline=deadline.within(2.0 * SCRIPT_SECONDS))
+        _ended(azure, vm, resource, waiting_for, deadline=deadline.within(2.0 * SCRIPT_SECONDS, hint=_RESTART))
 
 
 def _delete(azure: AzureClients, vm: VirtualMachine, resource: str) -> None:

@@ -15,16 +15,21 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """``seconds`` from its creation; every wait of the operation draws on it."""
+    """``seconds`` from its creation; every wait of the operation draws on it.
+
+    ``hint`` is what to do when it has passed, "" for more time.
+    """
 
     def __init__(
         self,
         seconds: float,
         *,
+        hint: str = "",
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.seconds = seconds
+        self.hint = hint
         self._now = now
         self._sleep = sleep
         self._end = now() + seconds
@@ -38,12 +43,22 @@ class Deadline:
     def passed(self) -> bool:
         return self.remaining <= 0
 
-    def within(self, seconds: float) -> Deadline:
-        """A part of this budget: at most ``seconds``, never longer than what is left."""
-        return Deadline(min(seconds, self.remaining), now=self._now, sleep=self._sleep)
+    def within(self, seconds: float, *, hint: str = "") -> Deadline:
+        """A part of this budget: at most ``seconds``, never longer than what is left.
+
+        ``hint`` is for a wait that takes all of the ``seconds``: a longer budget would not help then.
+        """
+        left = self.remaining
+        return Deadline(
+            min(seconds, left), hint=hint if seconds < left else self.hint, now=self._now, sleep=self._sleep
+        )
 
     def pause(self, seconds: float, *, waiting_for: str, last_seen: str) -> None:
         """Sleep up to ``seconds``; raise :class:`TimedOut` when no time is left."""
         if self.passed:
-            raise TimedOut(waiting_for=waiting_for, seconds=self.seconds, last_seen=last_seen)
+            raise self.timed_out(waiting_for=waiting_for, last_seen=last_seen)
         self._sleep(min(seconds, self.remaining))
+
+    def timed_out(self, *, waiting_for: str, last_seen: str) -> TimedOut:
+        """What to raise when it has passed; ``last_seen`` is what was observed last."""
+        return TimedOut(waiting_for=waiting_for, seconds=self.seconds, last_seen=last_seen, hint=self.hint)

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 AGENT_SECONDS = 600
 """How long a VM that has just started may take until its agent reports."""
 
+_SILENT_AGENT = (
+    "Look at the VM's boot diagnostics (az vm boot-diagnostics) for what keeps Windows, or restart the VM"
+    " (azvm.access.vm_power, state: restarted)."
+)
+
 
 def ready_for_scripts(vm: VirtualMachine, target: VmTarget, context: Context) -> VirtualMachine:
     """The VM once scripts can run in it. Raises :class:`NotReady` for one that is off, not Windows or without agent."""
     require_windows(vm)
     require_running(vm)
-    vm = compute.wait_for_agent(context.azure, vm, target, deadline=context.deadline.within(AGENT_SECONDS))
+    vm = compute.wait_for_agent(
+        context.azure, vm, target, deadline=context.deadline.within(AGENT_SECONDS, hint=_SILENT_AGENT)
+    )
     require_agent(vm)
     return vm
 

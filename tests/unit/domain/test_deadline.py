@@ -54,6 +54,21 @@ def test_its_end_says_what_was_awaited_and_what_was_seen(clock: Clock) -> None:
     assert "timeout" in error.hint
 
 
+def test_a_part_with_a_limit_of_its_own_says_what_helps_instead_of_more_time(clock: Clock) -> None:
+    budget = deadline(clock, 100)
+    inner = budget.within(30, hint="Restart the VM.")
+    outer = budget.within(300, hint="Restart the VM.")
+    clock.sleep(100)
+    for limit, hint in (
+        (inner, "Restart the VM."),
+        (inner.within(9), "Restart the VM."),
+        (outer, "the option timeout"),
+    ):
+        with pytest.raises(TimedOut) as caught:
+            limit.pause(1, waiting_for="the agent", last_seen="nothing")
+        assert hint in caught.value.hint
+
+
 def test_a_part_of_it_never_lasts_longer_than_the_whole(clock: Clock) -> None:
     budget = deadline(clock, 10)
     assert budget.within(3).remaining == 3
