@@ -148,6 +148,8 @@ options:
     description:
       - With O(state=absent), delete the certificate in the vault as well. It can be recovered as long as the vault
         keeps deleted objects.
+      - A VM that refers to a deleted certificate does not start any more. So the task fails with C(CertificateInUse)
+        while other VMs of the VM's resource group refer to it; those of other groups, and scale sets, it does not see.
     type: bool
     default: false
 requirements:

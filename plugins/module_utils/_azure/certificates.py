@@ -28,9 +28,8 @@ if t.TYPE_CHECKING:
 class VaultIssuer:
     """Key Vault's certificates: needs the data role Key Vault Certificates Officer, or an access policy."""
 
-    name = "data_plane"
-
     def __init__(self, azure: AzureClients, vault: Vault) -> None:
+        self.vault = vault.id.name
         self._client: CertificateClient = azure.certificates(vault.uri)
         self._poll_interval = azure.poll_interval
         self._short_interval = min(2.0, azure.poll_interval)
@@ -42,11 +41,14 @@ class VaultIssuer:
         except NotFound:
             return None
 
-    @translated("have the key vault make the certificate {certificate}")
+    @translated("have the key vault {self.vault} make the certificate {certificate}")
     def create(
         self, certificate: str, *, names: CertificateNames, key_size: int, months: int, deadline: Deadline
     ) -> StoredVersion:
-        """A new version, made by the vault; waits until it is there."""
+        """A new version, made by the vault; waits until it is there.
+
+        Raises :class:`Busy` while the vault makes one that was asked for before.
+        """
         with needs("azure-keyvault-certificates"):
             from azure.keyvault.certificates import KeyVaultCertificate
         poller = self._client.begin_create_certificate(
@@ -61,7 +63,8 @@ class VaultIssuer:
             cause = made.error.message if made.error else made.status_details
             raise Refused(
                 code="CertificateNotIssued",
-                message=f"The key vault did not make the certificate {certificate}: {cause or made.status}.",
+                message=f"The key vault {self.vault} did not make the certificate {certificate}:"
+                f" {cause or made.status}.",
             )
         return _stored(made)
 
@@ -78,12 +81,12 @@ class VaultIssuer:
         with contextlib.suppress(NotFound):
             self._recover(certificate, deadline)
 
-    @translated("recover the deleted certificate {certificate}")
+    @translated("recover the deleted certificate {certificate} of the key vault {self.vault}")
     def _recover(self, certificate: str, deadline: Deadline) -> None:
         poller = self._client.begin_recover_deleted_certificate(certificate, _polling_interval=self._short_interval)
         finished(poller, deadline=deadline, waiting_for=f"the deleted certificate {certificate} to come back")
 
-    @translated("delete the certificate {certificate}")
+    @translated("delete the certificate {certificate} of the key vault {self.vault}")
     def delete(self, certificate: str, *, deadline: Deadline) -> bool:
         """Soft-delete the certificate with its key and secret; False when there is none."""
         with needs("azure-core"):
@@ -95,11 +98,11 @@ class VaultIssuer:
         finished(poller, deadline=deadline, waiting_for=f"the certificate {certificate} to be deleted")
         return True
 
-    @translated("look for a deleted certificate {certificate}")
+    @translated("look for a deleted certificate {certificate} in the key vault {self.vault}")
     def _deleted(self, certificate: str) -> StoredVersion:
         return _stored(self._client.get_deleted_certificate(certificate))
 
-    @translated("read the certificate {certificate}")
+    @translated("read the certificate {certificate} of the key vault {self.vault}")
     def _read(self, certificate: str) -> StoredVersion:
         return _stored(self._client.get_certificate(certificate))
 

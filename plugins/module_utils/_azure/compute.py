@@ -41,15 +41,28 @@ def read_vm(azure: AzureClients, vm: VmTarget) -> VirtualMachine:
     return _virtual_machine(azure.compute.virtual_machines.get(vm.resource_group, vm.name, expand="instanceView"))
 
 
-@translated("{action} the {vm}")
+@translated("list the virtual machines of resource group {resource_group}")
+def vms_of(azure: AzureClients, resource_group: str) -> list[VirtualMachine]:
+    """The VMs of one group, without what only an instance view tells."""
+    return [_virtual_machine(each) for each in azure.compute.virtual_machines.list(resource_group)]
+
+
 def switch_vm(azure: AzureClients, vm: VirtualMachine, action: PowerAction, *, deadline: Deadline) -> None:
     """Do ``action`` and wait until Azure says it is done. Raises :class:`Conflict` when the VM's state forbids it."""
-    waiting_for = f"the {vm} to {action.replace('_', ' ')}"
-    poller = unless_busy(lambda: _begin(azure, vm, action), deadline=deadline, waiting_for=waiting_for)
-    finished(poller, deadline=deadline, waiting_for=waiting_for)
+    doing = action.replace("_", " ")
+    waiting_for = f"the {vm} to {doing}"
+
+    @translated(f"{doing} the {{vm}}")
+    def begin(vm: VirtualMachine) -> LROPoller[None]:
+        return _begin(azure, vm, action)
+
+    @translated(f"{doing} the {{vm}}")
+    def finish(vm: VirtualMachine, poller: LROPoller[None]) -> None:
+        finished(poller, deadline=deadline, waiting_for=waiting_for)
+
+    finish(vm, unless_busy(lambda: begin(vm), deadline=deadline, waiting_for=waiting_for))
 
 
-@translated("{action} the {vm}")
 def _begin(azure: AzureClients, vm: VirtualMachine, action: PowerAction) -> LROPoller[None]:
     machines = azure.compute.virtual_machines
     begin: dict[str, Callable[[str, str], LROPoller[None]]] = {

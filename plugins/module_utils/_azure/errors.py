@@ -33,9 +33,11 @@ BUSY_CODES = frozenset(
     }
 )
 
-# Compute has one code for all that a VM's state forbids; what passes is told by the text alone.
-_PASSES = re.compile(r"\bongoing\b|\banother\b.*\bin progress\b", re.IGNORECASE)
-_PASSES_NEVER = "marked for deletion"
+# Some services have one code for all that the state of a resource forbids; what passes is told by the text alone.
+_PASSES = {
+    "OperationNotAllowed": re.compile(r"(?i)(?!.*marked for deletion).*(\bongoing\b|\banother\b.*\bin progress\b)"),
+    "Conflict": re.compile(r"(?i).*while a pending key vault certificate's status is inProgress"),
+}
 
 # Somebody else was faster, though Azure answers with 400.
 _CONFLICT_CODES = frozenset({"SecurityRuleConflict"})
@@ -54,6 +56,17 @@ _HINTS = {
     "InvalidAuthenticationTokenTenant": _CHECK_SUBSCRIPTION,
     "SecurityRuleConflict": "Leave priority out to have a free one chosen.",
     "ResourceNotFound": "Check the name, the resource group and the subscription.",
+    "OperationNotAllowed": "The VM's state does not allow it; 'az vm get-instance-view' shows the state.",
+    "AllocationFailed": "Azure has no room for this size of VM where it is now: run the task again later, or give the"
+    " VM another size.",
+    "PropertyChangeNotAllowed": "Azure takes this only when a VM is made.",
+    "MissingSubscriptionRegistration": "Have the resource provider registered once (az provider register -n NAME).",
+    "KeyVaultAccessForbidden": "The vault must let the platform in: switch enabledForDeployment on and, behind a"
+    " firewall, allow trusted Microsoft services.",
+    "CertificateImproperlyFormatted": "The secret must hold a PFX in the form that the platform reads, as"
+    " azvm.access.winrm_cert_keyvault writes it; take the reference to any other one out of the VM.",
+    "ObjectIsDeletedButRecoverable": "Recover it in the vault (az keyvault secret recover), purge it there, or choose"
+    " another name.",
     "ForbiddenByFirewall": "The vault's firewall does not let this controller in:"
     " add its address to the vault's network rules.",
     "ForbiddenByConnection": "The vault takes no public connections: run where its private endpoint is reached.",
@@ -155,11 +168,12 @@ def _unusable_file(error: OSError, doing: str) -> Unavailable:
 
 
 def _unexpected(error: Exception, doing: str) -> Unavailable:
+    cause = f"{type(error).__name__}: {first_line(str(error)).replace('<', '(').replace('>', ')')}"
     return Unavailable(
         code="UnexpectedAnswer",
-        message=f"Could not {doing}: what came back is not an answer of Azure's; a proxy may have given it.",
-        hint="Check what the proxy answers for management.azure.com.",
-        details={"cause": f"{type(error).__name__}: {first_line(str(error))}"},
+        message=f"Could not {doing}: what came back is not an answer of Azure's as this collection knows it ({cause}).",
+        hint="Check what the proxy answers in Azure's place, where there is one; otherwise please report it.",
+        details={"cause": cause},
     )
 
 
@@ -193,7 +207,7 @@ def _from_response(error: HttpResponseError, doing: str) -> AccessError:
 def _is_busy(status: int, codes: set[str], text: str) -> bool:
     if not codes.isdisjoint(BUSY_CODES) or (status == 429 and any("Retryable" in code for code in codes)):
         return True
-    return "OperationNotAllowed" in codes and _PASSES.search(text) is not None and _PASSES_NEVER not in text
+    return any(code in codes and passes.match(text) for code, passes in _PASSES.items())
 
 
 def _code_and_text(error: HttpResponseError) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ import typing as t
 from datetime import datetime, timezone
 
 from .._domain.certificates import StoredVersion, utc
-from .._domain.errors import Conflict, Denied, NotFound
+from .._domain.errors import AccessError, Conflict, Denied, NotFound
 from .errors import translated
 from .libraries import needs
 from .polling import awaited, finished
@@ -40,7 +40,10 @@ class SecretChannel(t.Protocol):
     def write(
         self, secret: str, value: str, *, tags: dict[str, str], not_before: datetime, not_after: datetime
     ) -> StoredVersion:
-        """A new version. Raises :class:`Conflict` with code ObjectIsDeletedButRecoverable for a soft-deleted name."""
+        """A new version. Raises :class:`Conflict` with code ObjectIsDeletedButRecoverable for a soft-deleted name.
+
+        After :class:`Unavailable` nobody knows whether it was written; :func:`version_with` looks.
+        """
 
     def deleted(self, secret: str) -> StoredVersion | None:
         """The current version of a soft-deleted secret; ``None`` when there is none, or the caller may not know."""
@@ -61,11 +64,12 @@ class DataPlane:
     name = "data_plane"
 
     def __init__(self, azure: AzureClients, vault: Vault) -> None:
+        self.vault = vault.id.name
         self._client: SecretClient = azure.secrets(vault.uri)
         self._poll_interval = azure.poll_interval
         self._deadline = azure.deadline
 
-    @translated("list the versions of the secret {secret}")
+    @translated("list the versions of the secret {secret} in the key vault {self.vault}")
     def versions(self, secret: str) -> list[StoredVersion]:
         # Listing gives metadata only; a GET of the secret would bring its private key along.
         return [_listed(each) for each in self._client.list_properties_of_secret_versions(secret)]
@@ -73,7 +77,7 @@ class DataPlane:
     def write(
         self, secret: str, value: str, *, tags: dict[str, str], not_before: datetime, not_after: datetime
     ) -> StoredVersion:
-        @translated("write the secret {secret}")
+        @translated(f"write the secret {{secret}} into the key vault {self.vault}")
         def put(secret: str) -> StoredVersion:
             written = self._client.set_secret(
                 secret, value, tags=tags, not_before=not_before, expires_on=not_after, **ONCE
@@ -106,7 +110,7 @@ class DataPlane:
     def require_delete(self, secret: str) -> None:
         return None
 
-    @translated("delete the secret {secret}")
+    @translated("delete the secret {secret} of the key vault {self.vault}")
     def delete(self, secret: str, *, deadline: Deadline) -> bool:
         with needs("azure-core"):
             from azure.core.exceptions import ResourceNotFoundError
@@ -117,11 +121,11 @@ class DataPlane:
         finished(poller, deadline=deadline, waiting_for=f"the secret {secret} to be deleted")
         return True
 
-    @translated("look for a deleted secret {secret}")
+    @translated("look for a deleted secret {secret} in the key vault {self.vault}")
     def _deleted(self, secret: str) -> StoredVersion:
         return _listed(self._client.get_deleted_secret(secret).properties)
 
-    @translated("recover the deleted secret {secret}")
+    @translated("recover the deleted secret {secret} of the key vault {self.vault}")
     def _begin_recover(self, secret: str) -> None:
         self._client.begin_recover_deleted_secret(secret)
 
@@ -129,14 +133,17 @@ class DataPlane:
 class ResourceManager:
     """``vaults/secrets`` of Azure Resource Manager: needs Contributor only and passes the vault's firewall.
 
-    It knows the current version and can't see, recover or delete a deleted secret.
+    It knows the current version and can't see, recover or delete a deleted secret. ``closed`` is why the vault's own
+    endpoint, which can, is not asked; ``None`` when this way was wished for.
     """
 
     name = "resource_manager"
 
-    def __init__(self, azure: AzureClients, vault: Vault) -> None:
+    def __init__(self, azure: AzureClients, vault: Vault, *, closed: AccessError | None = None) -> None:
+        self.vault = vault.id.name
         self._azure = azure
         self._vault = vault
+        self._closed = closed
 
     def versions(self, secret: str) -> list[StoredVersion]:
         try:
@@ -155,7 +162,7 @@ class ResourceManager:
         )
         vault = self._vault.id
 
-        @translated("write the secret {secret} through Resource Manager")
+        @translated(f"write the secret {{secret}} into the key vault {self.vault} through Resource Manager")
         def put(secret: str) -> StoredVersion:
             secrets = self._azure.vaults.secrets
             return _from_manager(secrets.create_or_update(vault.resource_group, vault.name, secret, body, **ONCE))
@@ -166,28 +173,38 @@ class ResourceManager:
         return None
 
     def recover(self, secret: str, *, deadline: Deadline) -> None:
-        raise Conflict(
-            code="ObjectIsDeletedButRecoverable",
-            message=f"The vault {self._vault.id.name} holds a deleted secret {secret}, which can't be recovered through"
-            " Resource Manager.",
-            hint="Recover it in the vault, choose another certificate_name, or give the caller the role"
-            " Key Vault Secrets Officer.",
-        )
+        raise self._needs_data_plane("ObjectIsDeletedButRecoverable", f"The deleted secret {secret}", "recovered")
 
     def delete(self, secret: str, *, deadline: Deadline) -> bool:
         self.require_delete(secret)
 
     def require_delete(self, secret: str) -> t.NoReturn:
-        raise Conflict(
-            code="DeleteNeedsDataPlane",
-            message=f"The secret {secret} can't be deleted through Resource Manager.",
-            hint="Give the caller the role Key Vault Secrets Officer on the vault, or delete the secret there.",
+        raise self._needs_data_plane("DeleteNeedsDataPlane", f"The secret {secret}", "deleted")
+
+    def _needs_data_plane(self, code: str, what: str, done: str) -> Conflict:
+        message = f"{what} of the key vault {self.vault} can't be {done} through Resource Manager."
+        if self._closed is None:
+            return Conflict(
+                code=code,
+                message=message,
+                hint="Leave vault_channel out, as somebody with the role Key Vault Secrets Officer on the vault.",
+            )
+        return Conflict(
+            code=code,
+            message=f"{message} The vault's own endpoint is closed to this run: {self._closed.message}",
+            hint=self._closed.hint,
+            details={"cause": self._closed.code},
         )
 
-    @translated("read the secret {secret} through Resource Manager")
+    @translated("read the secret {secret} of the key vault {self.vault} through Resource Manager")
     def _current(self, secret: str) -> StoredVersion:
         vault = self._vault.id
         return _from_manager(self._azure.vaults.secrets.get(vault.resource_group, vault.name, secret))
+
+
+def version_with(channel: SecretChannel, secret: str, tags: dict[str, str]) -> StoredVersion | None:
+    """The version with these tags, which tell it from others where they name a certificate."""
+    return next((each for each in channel.versions(secret) if tags.items() <= each.tags.items()), None)
 
 
 def _written_once(
@@ -198,13 +215,10 @@ def _written_once(
     tags: dict[str, str],
     deadline: Deadline,
 ) -> StoredVersion:
-    """A new version, and only one: its tags tell it from others, as they name the certificate."""
-
-    def taken() -> StoredVersion | None:
-        return next((each for each in channel.versions(secret) if tags.items() <= each.tags.items()), None)
-
     waiting_for = f"the secret {secret} to be written"
-    return written_once(lambda: put(secret), taken, deadline=deadline, waiting_for=waiting_for)
+    return written_once(
+        lambda: put(secret), lambda: version_with(channel, secret, tags), deadline=deadline, waiting_for=waiting_for
+    )
 
 
 def _listed(properties: SecretProperties) -> StoredVersion:

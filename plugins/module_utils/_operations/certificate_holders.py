@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .._azure.certificates import VaultIssuer
 from .._azure.polling import unless_busy
-from .._azure.secrets import DataPlane, ResourceManager
+from .._azure.secrets import DataPlane, ResourceManager, version_with
 from .._domain.certificates import CertificateVersion, StoredVersion, names_tags, newest, public_tags, thumbprint_tags
 from .._domain.errors import AccessError, Conflict, Denied, Refused, Unavailable
 from .._domain.issuance import issue
@@ -114,10 +114,19 @@ class ControllerCertificate:
             **public_tags(issued.pem),
         }
 
+        unsure = False
+
         def write(channel: SecretChannel) -> StoredVersion:
-            return channel.write(
-                wanted.name, issued.secret_value, tags=tags, not_before=not_before, not_after=not_after
-            )
+            # Whichever way was taken the last time, it may have been written there although no answer came.
+            nonlocal unsure
+            found = version_with(channel, wanted.name, tags) if unsure else None
+            try:
+                return found or channel.write(
+                    wanted.name, issued.secret_value, tags=tags, not_before=not_before, not_after=not_after
+                )
+            except Unavailable:
+                unsure = True
+                raise
 
         written = _written(lambda: self._through(write), wanted, self._context)
         # Somebody else may have written at the same moment: what is current in the vault is what everybody uses.
@@ -148,7 +157,7 @@ class ControllerCertificate:
             return self._patiently(call, closed)
 
     def _through_resource_manager(self, call: Callable[[SecretChannel], T], closed: AccessError) -> T:
-        other = ResourceManager(self._context.azure, self._vault)
+        other = ResourceManager(self._context.azure, self._vault, closed=closed)
         try:
             result = call(other)
         except Denied:
@@ -190,9 +199,16 @@ class VaultCertificate:
 
     def renewed(self, names: CertificateNames, *, instead_of: CertificateVersion | None) -> CertificateVersion:
         wanted, deadline = self._wanted, self._context.deadline
+        months = wanted.validity.whole_months()
+        asked = False
 
         def create() -> StoredVersion:
-            months = wanted.validity.whole_months()
+            # The vault makes one at a time: when it was busy with somebody else's, that one serves.
+            nonlocal asked
+            current = self._issuer.current(wanted.name) if asked else None
+            if current and (instead_of is None or current.secret_url != instead_of.secret_url):
+                return current
+            asked = True
             return self._issuer.create(
                 wanted.name, names=names, key_size=wanted.key_size, months=months, deadline=deadline
             )

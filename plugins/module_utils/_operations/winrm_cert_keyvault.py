@@ -211,8 +211,9 @@ def _absent(options: Options, context: Context, vm: VirtualMachine, vault_name: 
     # Everything is read before anything is written: what is somebody else's stops the run while nothing is changed.
     holder = _holder(options, context, found) if options.remove_certificate and found else None
     current = holder.current() if holder else None
-    if holder and current:
+    if holder and found and current:
         holder.require_removable()
+        _require_unused(options, context, vm, found)
     # A vault that is gone may still be referred to; its endpoint follows from its name.
     before = _references(options, vm.secrets, found.uri if found else _uri_of(context, vault_name))
     removed = current is not None
@@ -232,6 +233,24 @@ def _absent(options: Options, context: Context, vm: VirtualMachine, vault_name: 
         before=_state(None, current.secret_url if current else None, before),
         after=_state(None, None, [] if options.reference else before),
     )
+
+
+def _require_unused(options: Options, context: Context, vm: VirtualMachine, vault: Vault) -> None:
+    """Raise :class:`Conflict` when a VM of the group would still refer to the certificate after its deletion."""
+    users = [
+        each.name
+        for each in compute.vms_of(context.azure, vm.id.resource_group)
+        if _references(options, each.secrets, vault.uri) and not (options.reference and each.id == vm.id)
+    ]
+    if users:
+        raise Conflict(
+            code="CertificateInUse",
+            message=f"The certificate {options.certificate_name} of the key vault {vault.id.name} can't be deleted: VMs"
+            f" that refer to it would not start any more ({', '.join(users)}).",
+            hint="Take their references away first (state: absent, reference: true); remove_certificate is for the last"
+            " one.",
+            details={"virtual_machines": users},
+        )
 
 
 def _uri_of(context: Context, vault_name: str) -> str:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from azure.keyvault.certificates import CertificateClient
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -125,3 +127,21 @@ def test_a_secret_stands_in_the_way_of_a_certificate(bench: Bench) -> None:
     assert error.code == "Conflict"
     assert "another certificate_name" in error.hint
     assert bench.references() == [made["secret_url"]]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_two_runs_at_once_are_served_by_one_version(bench: Bench, *, there: bool) -> None:
+    bench.run(key_source="vault" if there else "controller")  # so that there is a vault
+    wish = {"key_source": "vault", "force_renew": there, "certificate_name": SECRET if there else "made-there"}
+    fault = bench.control.fault("hang-operation", method="POST", path="^/certificates/.*/create$", times=1)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(bench.run, **wish)
+        assert bench.control.reached(fault, unless=first.done)
+        asked = bench.control.fault("delay", method="POST", path="^/certificates/.*/create$")
+        second = pool.submit(bench.run, **wish)
+        assert bench.control.reached(asked, unless=second.done)
+        bench.control.clear_fault(fault)
+        urls = {each.result(60).thing["secret_url"] for each in (first, second)}
+    assert len(urls) == 1
+    found = list(certificates(bench).list_properties_of_certificate_versions(wish["certificate_name"]))
+    assert len(found) == 1 + there

@@ -37,6 +37,20 @@ def test_a_version_is_written_once(bench: Bench, channel: str, action: str) -> N
     assert renewed.thing["secret_url"] in bench.references()
 
 
+def test_a_version_that_an_endpoint_took_before_it_fell_silent_is_found_by_the_other_way(bench: Bench) -> None:
+    bench.run()
+    bench.control.fault("reset-after", method="PUT", path=rf"^/secrets/{SECRET}$")
+    bench.control.fault("reset-before", method="GET", path=rf"^/secrets/{SECRET}/versions$", nth=2)
+    for nth in range(3, 12):
+        bench.control.fault("reset-before", method="GET", path=rf"^/secrets/{SECRET}/versions$", nth=nth)
+
+    renewed = bench.run(force_renew=True)
+
+    assert renewed.thing["channel"] == "resource_manager"
+    assert len(versions(bench, SECRET)) == 2
+    assert renewed.thing["secret_url"] in bench.references()
+
+
 @pytest.mark.parametrize("action", [*LOST, "status"])
 def test_the_vm_is_written_again_when_its_answer_is_lost(bench: Bench, action: str) -> None:
     bench.control.fault(action, method="PATCH", path="/virtualMachines/win1$", times=1, status=502)

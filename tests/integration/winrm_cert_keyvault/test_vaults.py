@@ -256,6 +256,11 @@ def test_a_vault_that_lets_nobody_in(bench: Bench, closed: Json, code: str) -> N
     again = bench.run(vault_name="ops-vault")
     assert not again.changed
     assert again.thing["channel"] == "resource_manager"
+    # What stands in the way of a deletion is not the role.
+    error = bench.refused(vault_name="ops-vault", state="absent", remove_certificate=True)
+    assert (error.code, error.details["cause"]) == ("DeleteNeedsDataPlane", code)
+    assert "Secrets Officer" not in error.hint
+    assert "network rules" in error.hint or "private endpoint" in error.hint
 
 
 def test_an_endpoint_that_does_not_answer_is_gone_round(bench: Bench) -> None:

@@ -303,6 +303,21 @@ def test_vms_share_a_certificate(vms: Bench) -> None:
     assert not vms.run(vm_name="win1", **SHARED).changed
 
 
+def test_a_certificate_that_others_refer_to_is_not_deleted(vms: Bench) -> None:
+    vms.run(vm_name="win1", **SHARED)
+    made = vms.run(vm_name="win2", **SHARED).thing
+    for wish in ({"check_mode": True}, {}):
+        error = vms.refused(vm_name="win1", state="absent", remove_certificate=True, **SHARED, **wish)
+        assert (error.code, error.details["virtual_machines"]) == ("CertificateInUse", ["win2"])
+        assert vms.control.writes() == []
+    assert vms.run(vm_name="win1", state="absent", **SHARED).changed
+    # The VM of the task is one of them when its own reference stays.
+    error = vms.refused(vm_name="win2", state="absent", remove_certificate=True, **{**SHARED, "reference": False})
+    assert error.details["virtual_machines"] == ["win2"]
+    assert vms.references("win2") == [made["secret_url"]]
+    assert vms.run(vm_name="win2", state="absent", remove_certificate=True, **SHARED).thing["removed"]
+
+
 def at_once(bench: Bench, *runs: dict[str, t.Any]) -> list[Outcome]:
     with ThreadPoolExecutor(len(runs)) as pool:
         return [each.result(60) for each in [pool.submit(bench.run, **changed) for changed in runs]]
