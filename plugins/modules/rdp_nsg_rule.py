@@ -22,7 +22,14 @@ extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
   - azvm.access.vm.interface
+  - azvm.access.libraries.compute
+  - azvm.access.libraries.network
   - azvm.access.attributes
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(extend=true), each run gives the rule more time.
 options:
   state:
     description:
@@ -95,7 +102,9 @@ options:
       - Write the rule even where a just-in-time access policy of Defender for Cloud manages O(port) of this VM.
         Without it the task fails with C(JitPolicyCoversPort), since a rule beside the policy silently defeats it;
         request access instead.
-      - The policies are read only when a rule is to be written. Where they can't be read, the task warns and goes on.
+      - The policies are read when a rule is to be written. Where they can't be read, the task warns and goes on.
+      - They may be younger than the rule. So a rule without an end that is there already, and that a policy is
+        defeated by, is kept with a warning; that costs each run one read, which V(true) saves.
     type: bool
     default: false
   destination:
@@ -111,15 +120,13 @@ options:
       - Resource ids of application security groups the network interface belongs to.
     type: list
     elements: str
-requirements:
-  - azure-mgmt-compute >= 34
-  - azure-mgmt-network >= 28
 notes:
-  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read), C(Microsoft.Network/networkInterfaces/read),
+  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read),
+    C(Microsoft.Compute/virtualMachines/instanceView/read), C(Microsoft.Network/networkInterfaces/read),
     C(Microsoft.Network/virtualNetworks/subnets/read), C(Microsoft.Network/networkSecurityGroups/read),
-    C(Microsoft.Network/networkSecurityGroups/securityRules/write) and C(.../delete), and
-    C(Microsoft.Network/publicIPAddresses/read); and, to notice just-in-time access,
-    C(Microsoft.Security/locations/jitNetworkAccessPolicies/read)."
+    C(Microsoft.Network/networkSecurityGroups/securityRules/write) and C(.../delete); where no security group guards the
+    VM, C(Microsoft.Network/publicIPAddresses/read) and C(Microsoft.Network/loadBalancers/read); and, to notice
+    just-in-time access, C(Microsoft.Security/locations/jitNetworkAccessPolicies/read)."
   - A change acts on new connections only; those that are open stay open.
 seealso:
   - module: azvm.access.access_probe

@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Before a port is opened: does just-in-time access guard it?"""
+"""Does just-in-time access guard a port that is to be opened, or that is open for good?"""
 
 from __future__ import annotations
 
@@ -41,3 +41,22 @@ def checked_against_jit(
     if not override:
         raise reason
     return (f"{reason.message} It is opened all the same, as {option} says.",)
+
+
+def kept_beside_jit(azure: AzureClients, vm: ResourceId, *, port: int, protocol: str) -> tuple[str, ...]:
+    """A warning when a policy guards ``port`` of ``vm``, to which a rule without an end has been opening the way.
+
+    The policy may have come after the rule. One read; where the policies can't be read, nothing is said.
+    """
+    try:
+        cover = covering(jit.policies(azure, vm), vm, port=port, protocol=protocol)
+    except AccessError:
+        return ()
+    if cover is None:
+        return ()
+    warning = (
+        f"Just-in-time access guards port {port} of {vm.name}, and the rule that is there already lets its sources in"
+        " at all times. Take it away (state: absent) to have the policy act, or set allow_jit_override: true to keep it"
+        " without this warning."
+    )
+    return (warning,)

@@ -9,7 +9,7 @@ import random
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._azure import compute, network
+from .._azure import compute, load_balancers, network
 from .._azure.polling import awaiting
 from .._domain.errors import Conflict, InvalidInput, NotFound, NotReady
 from .._domain.expiry import checked_duration
@@ -27,7 +27,7 @@ from .._domain.security_rules import (
     network_of,
 )
 from .expired_rules import remove_expired
-from .jit_guard import checked_against_jit
+from .jit_guard import checked_against_jit, kept_beside_jit
 from .vm_network import guards
 
 if t.TYPE_CHECKING:
@@ -149,6 +149,8 @@ def run(options: Options, context: Context) -> Outcome:
         warnings += checked_against_jit(
             context.azure, vm.id, port=options.port, protocol=options.protocol, override=options.allow_jit_override
         )
+    elif options.present and found and not (options.expires_after or options.allow_jit_override):
+        warnings += kept_beside_jit(context.azure, vm.id, port=options.port, protocol=options.protocol)
     if not context.check_mode:
         changes = [_applied(opening, change, options, context) for change in changes]
     return Outcome(
@@ -236,20 +238,38 @@ def _apply(change: RuleChange, context: Context) -> None:
 
 
 def _unguarded(options: Options, nic: NetworkInterface, context: Context) -> tuple[str, ...]:
-    """What it means that no group guards the interface: closed behind a Standard public address, else open."""
+    """What it means that no group guards the interface: closed behind what is of the Standard SKU, else open."""
     if not options.present:
         return ()
-    address_id = nic.main.public_address_id
-    if address_id:
-        address = network.public_address(context.azure, ResourceId.parse(address_id))
-        if (address.sku or "").lower().startswith("standard"):
-            raise NotReady(
-                code="NoSecurityGroup",
-                message=f"No security group guards the {options.target}, and its Standard public address"
-                " lets nothing in without one.",
-                hint=f"Associate a security group with the network interface {nic.id.name} or its subnet first.",
-            )
+    closed_by = _closed_without_group(nic, context)
+    if closed_by:
+        raise NotReady(
+            code="NoSecurityGroup",
+            message=f"No security group guards the {options.target}, and {closed_by} lets nothing in without one.",
+            hint=f"Associate a security group with the network interface {nic.id.name} or its subnet first.",
+        )
     return (f"No security group guards the {options.target}: nothing had to be opened, and no port of it is closed.",)
+
+
+def _closed_without_group(nic: NetworkInterface, context: Context) -> str | None:
+    """What of the Standard SKU the interface is reached through from outside; ``None`` for nothing.
+
+    At most one read for the public address and one for each load balancer.
+    """
+    main = nic.main
+    if main.public_address_id:
+        address = network.public_address(context.azure, ResourceId.parse(main.public_address_id))
+        if _is_standard(address.sku):
+            return "its Standard public address"
+    for each in main.balanced.balancer_ids if main.balanced else ():
+        balancer = load_balancers.load_balancer(context.azure, each)
+        if _is_standard(balancer.sku) and any(front.public_address_id for front in balancer.frontends):
+            return f"the Standard load balancer {balancer.id.name}"
+    return None
+
+
+def _is_standard(sku: str | None) -> bool:
+    return (sku or "").lower().startswith("standard")
 
 
 def _thing(options: Options, changes: list[RuleChange]) -> Document:

@@ -100,18 +100,23 @@ def test_from_check_mode_to_removal(
     assert bench.control.writes() == []
 
 
-def test_no_group_behind_a_standard_address_lets_nothing_in(bench: Bench) -> None:
-    error = bench.refused("unguarded")
+@pytest.mark.parametrize(
+    ("vm", "words"), [("unguarded", "its Standard public address"), ("balanced", "balancer front")]
+)
+def test_no_group_behind_what_is_of_the_standard_sku_lets_nothing_in(bench: Bench, vm: str, words: str) -> None:
+    error = bench.refused(vm)
     assert isinstance(error, NotReady)
     assert error.code == "NoSecurityGroup"
-    assert "unguarded-nic" in error.hint
-    assert not bench.run("unguarded", state="absent").changed
+    assert f"{words} lets nothing in" in error.message
+    assert f"{vm}-nic" in error.hint
+    assert not bench.run(vm, state="absent").changed
 
 
-def test_no_group_before_a_private_vm_is_a_warning(bench: Bench) -> None:
-    outcome = bench.run("private")
+@pytest.mark.parametrize("vm", ["private", "internal"])
+def test_no_group_before_a_private_vm_is_a_warning(bench: Bench, vm: str) -> None:
+    outcome = bench.run(vm)
     assert (outcome.changed, outcome.thing["groups"]) == (False, [])
-    assert "No security group guards the virtual machine private" in outcome.warnings[0]
+    assert f"No security group guards the virtual machine {vm}" in outcome.warnings[0]
 
 
 def test_vms_of_one_group_have_rules_of_their_own(bench: Bench) -> None:

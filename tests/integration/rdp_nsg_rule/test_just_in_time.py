@@ -38,12 +38,27 @@ def test_the_override_opens_and_warns_once(bench: Bench) -> None:
     assert outcome.changed
     assert "allow_jit_override" in outcome.warnings[0]
     bench.control.mark()
-    again = bench.run("jit")
+    again = bench.run("jit", allow_jit_override=True)
     assert (again.changed, again.warnings, reads(bench)) == (False, (), 0)
     assert bench.refused("jit", sources=["198.51.100.1"]).code == "JitPolicyCoversPort"
     bench.control.mark()
     assert bench.run("jit", state="absent").changed
     assert reads(bench) == 0
+
+
+def test_a_rule_that_was_there_before_the_policy_is_kept_with_a_warning_and_one_read(bench: Bench) -> None:
+    bench.run("jit", allow_jit_override=True)
+    bench.control.mark()
+    again = bench.run("jit")
+    assert (again.changed, reads(bench)) == (False, 1)
+    assert "the rule that is there already" in again.warnings[0]
+    # What ends by itself, and what nobody may know of, is not worth a word.
+    bench.run("jit", expires_after="8h", allow_jit_override=True)
+    bench.control.mark()
+    assert (bench.run("jit", expires_after="8h").warnings, reads(bench)) == ((), 0)
+    bench.run("atnic")
+    bench.control.fault("status", method="GET", path="Microsoft.Security", status=403, code="AuthorizationFailed")
+    assert bench.run("atnic").warnings == ()
 
 
 @pytest.mark.parametrize(

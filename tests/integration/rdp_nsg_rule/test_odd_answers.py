@@ -67,3 +67,7 @@ def test_an_odd_answer(
     assert isinstance(error, kind)
     assert error.code == code
     assert "win1" in error.message
+    if code == "UnexpectedAnswer":
+        # It may as well be a fault of ours, so what happened is said.
+        assert error.details["cause"] in error.message
+        assert "Error: " in error.details["cause"]
