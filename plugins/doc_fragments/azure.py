@@ -56,6 +56,7 @@ options:
     default: 5.0
 requirements:
   - python >= 3.10
+  - azure-core >= 1.34
   - azure-identity >= 1.19
 notes:
   - The task runs where it is delegated to, normally the controller - use C(delegate_to=localhost) for hosts

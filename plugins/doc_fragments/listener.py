@@ -12,7 +12,8 @@ attributes:
   check_mode:
     details:
       - With O(verify=auto), check mode looks from outside only. If what is there does not answer as wanted, it reports
-        that it would set it up, even where a look inside would find little or nothing to change.
+        that it would set it up, even where a look inside would find little or nothing to change. From outside nobody
+        sees what is left to take back, so O(state=absent) is always reported as a change then.
       - With O(verify=guest), check mode runs the script that reads, for which a managed Run Command is made and
         removed. Nothing is changed in the VM.
 options:
@@ -21,16 +22,14 @@ options:
       - Where O(verify=auto) connects to. Without it, the VM's public address, else a load balancer's inbound NAT rule
         that leads to O(port), or else its private address.
     type: str
-requirements:
-  - azure-mgmt-compute >= 37
-  - azure-mgmt-network >= 30
-  - cryptography >= 43
 notes:
   - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read),
     C(Microsoft.Compute/virtualMachines/instanceView/read),
     C(Microsoft.Compute/virtualMachines/runCommands/read), C(.../write) and C(.../delete); for O(verify=auto) without
     O(address), also C(Microsoft.Network/networkInterfaces/read) and C(Microsoft.Network/publicIPAddresses/read), and
-    C(Microsoft.Network/loadBalancers/read) for a VM without a public address behind a load balancer."
+    for a VM without a public address behind a load balancer C(Microsoft.Network/loadBalancers/read) and, for a NAT rule
+    with a range of ports,
+    C(Microsoft.Network/loadBalancers/backendAddressPools/queryInboundNatRulePortMapping/action)."
   - The VM must be running and its agent ready. An agent that has just started is waited for.
   - What was changed is noted in the VM's registry, in C(HKLM:\SOFTWARE\azvm.access), until O(state=absent).
 """

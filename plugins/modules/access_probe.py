@@ -87,9 +87,9 @@ options:
     type: bool
     default: true
 requirements:
-  - cryptography >= 42
-  - azure-mgmt-compute >= 34 (without O(address))
-  - azure-mgmt-network >= 28 (without O(address))
+  - cryptography >= 43
+  - azure-mgmt-compute >= 37 (without O(address))
+  - azure-mgmt-network >= 30 (without O(address))
 notes:
   - "Azure actions needed without O(address): C(Microsoft.Compute/virtualMachines/read),
     C(Microsoft.Compute/virtualMachines/instanceView/read), C(Microsoft.Network/networkInterfaces/read) and

@@ -241,7 +241,7 @@ requirements:
   - cryptography >= 43 (with O(sign_with))
   - azure-mgmt-compute >= 37 (without O(address))
   - azure-mgmt-network >= 30 (without O(address))
-  - azure-keyvault-certificates >= 4.8 and azure-keyvault-keys >= 4.9 (with O(sign_with.vault_name))
+  - azure-keyvault-certificates >= 4.12 and azure-keyvault-keys >= 4.9 (with O(sign_with.vault_name))
 notes:
   - "Azure actions needed without O(address): C(Microsoft.Compute/virtualMachines/read),
     C(Microsoft.Compute/virtualMachines/instanceView/read), C(Microsoft.Network/networkInterfaces/read) and

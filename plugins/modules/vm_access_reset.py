@@ -24,6 +24,10 @@ author:
 extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
+  - azvm.access.libraries.compute
+  - azvm.access.libraries.network
+  - azvm.access.libraries.secrets
+  - azvm.access.libraries.cryptography
   - azvm.access.attributes
 attributes:
   idempotent:
@@ -109,15 +113,15 @@ options:
       - Also tries again on a VM that the last reset found to be a domain controller.
     type: bool
     default: false
-requirements:
-  - azure-mgmt-compute >= 37
-  - azure-mgmt-network >= 28 (for O(only_if_unreachable))
-  - azure-keyvault-secrets >= 4.8 (for O(password_secret) and O(generate))
 notes:
   - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read),
-    C(Microsoft.Compute/virtualMachines/extensions/read) and C(.../write), or C(.../delete) for O(state=absent). For
-    O(only_if_unreachable) also C(Microsoft.Network/networkInterfaces/read) and
-    C(Microsoft.Network/publicIPAddresses/read)."
+    C(Microsoft.Compute/virtualMachines/instanceView/read), C(Microsoft.Compute/virtualMachines/extensions/read) and
+    C(.../write), or C(.../delete) for O(state=absent). For O(only_if_unreachable) also
+    C(Microsoft.Network/networkInterfaces/read) and C(Microsoft.Network/publicIPAddresses/read), and for a VM without a
+    public address behind a load balancer C(Microsoft.Network/loadBalancers/read) and, for a NAT rule with a range of
+    ports, C(Microsoft.Network/loadBalancers/backendAddressPools/queryInboundNatRulePortMapping/action)."
+  - Of the packages, azure-mgmt-network and cryptography are needed for O(only_if_unreachable) only, and
+    azure-keyvault-secrets for O(password_secret) and O(generate).
   - A password in a vault needs the role Key Vault Secrets User on the vault, a generated one Key Vault Secrets Officer.
     The vault's own endpoint is used.
   - "The marker is part of the extension's C(forceUpdateTag), which everybody can read who may read the VM. For a

@@ -18,6 +18,7 @@ author:
 extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
+  - azvm.access.libraries.compute
   - azvm.access.attributes
 attributes:
   idempotent:
@@ -43,8 +44,6 @@ options:
         dynamic addresses.
     type: bool
     default: false
-requirements:
-  - azure-mgmt-compute >= 37
 notes:
   - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read),
     C(Microsoft.Compute/virtualMachines/instanceView/read),

@@ -21,6 +21,8 @@ extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
   - azvm.access.vm.interface
+  - azvm.access.libraries.compute
+  - azvm.access.libraries.network
   - azvm.access.attributes
 options:
   state:
@@ -47,11 +49,9 @@ options:
     description:
       - Name of the ip configuration, when it is not the primary one of the interface.
     type: str
-requirements:
-  - azure-mgmt-compute >= 37
-  - azure-mgmt-network >= 30
 notes:
-  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read), C(Microsoft.Network/networkInterfaces/read),
+  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read),
+    C(Microsoft.Compute/virtualMachines/instanceView/read), C(Microsoft.Network/networkInterfaces/read),
     C(.../write) and what that asks for of all it refers to (C(Microsoft.Network/virtualNetworks/subnets/join/action),
     C(Microsoft.Network/networkSecurityGroups/join/action), C(Microsoft.Network/publicIPAddresses/join/action) and so
     on), C(Microsoft.Network/publicIPAddresses/read), C(.../write), C(.../delete), and

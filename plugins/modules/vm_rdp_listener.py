@@ -28,6 +28,9 @@ extends_documentation_fragment:
   - azvm.access.vm
   - azvm.access.vm.interface
   - azvm.access.listener
+  - azvm.access.libraries.compute
+  - azvm.access.libraries.network
+  - azvm.access.libraries.cryptography
   - azvm.access.attributes
 options:
   state:

@@ -11,9 +11,8 @@ short_description: Configure the WinRM HTTPS listener inside an Azure Windows VM
 version_added: 0.1.0
 description:
   - Looks after everything that WinRM over HTTPS needs B(inside) a Windows VM - the HTTPS listener on all addresses,
-    bound
-    to one certificate; the WinRM service, running and started with Windows; the session configuration that PowerShell
-    remoting needs; Negotiate authentication on, Basic authentication and unencrypted traffic off; the policy
+    bound to one certificate; the WinRM service, running and started with Windows; the session configuration that
+    PowerShell remoting needs; Negotiate authentication on, Basic authentication and unencrypted traffic off; the policy
     C(LocalAccountTokenFilterPolicy), without which local administrators other than the built-in one have no rights over
     the network; and one rule of the Windows Firewall named C(azvm-access-winrm-https).
   - It reaches the VM through the Azure agent (managed Run Command), so no port has to be open. The Run Command resource
@@ -28,6 +27,9 @@ extends_documentation_fragment:
   - azvm.access.vm
   - azvm.access.vm.interface
   - azvm.access.listener
+  - azvm.access.libraries.compute
+  - azvm.access.libraries.network
+  - azvm.access.libraries.cryptography
   - azvm.access.attributes
 options:
   state:
@@ -65,19 +67,17 @@ options:
       - V(auto) connects to the listener from where the task runs. If it presents the wanted certificate and offers
         Negotiate and not Basic, the module is done, and nothing is run in the VM.
       - V(guest) always looks inside the VM. It takes about half a minute more.
-      - From outside nobody sees O(remote_addresses), the start type of the service or O(hostname), so use V(guest)
-        after a change of one of them.
+      - From outside nobody sees O(remote_addresses) or the start type of the service, so use V(guest) after a change of
+        one of them.
     type: str
     choices: [auto, guest]
     default: auto
 notes:
   - An HTTPS listener on all addresses that somebody else made is replaced if it differs - Windows has room for one
-    only.
-    It is not put back by O(state=absent).
+    only. It is not put back by O(state=absent).
   - When Windows refuses the new listener, the one that was there is put back.
   - Where the session configuration is missing, C(Enable-PSRemoting) makes it, which also makes the default HTTP
-    listener
-    on port 5985. The security groups of the VM decide whether anybody reaches that.
+    listener on port 5985. The security groups of the VM decide whether anybody reaches that.
 seealso:
   - module: azvm.access.winrm_cert_keyvault
   - module: azvm.access.rdp_nsg_rule

@@ -24,7 +24,18 @@ extends_documentation_fragment:
   - azvm.access.azure
   - azvm.access.vm
   - azvm.access.vm.interface
+  - azvm.access.libraries.compute
+  - azvm.access.libraries.network
+  - azvm.access.libraries.keyvault
+  - azvm.access.libraries.secrets
+  - azvm.access.libraries.certificates
+  - azvm.access.libraries.cryptography
   - azvm.access.attributes
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(force_renew=true), each run makes a new version of the certificate.
 options:
   state:
     description:
@@ -152,21 +163,16 @@ options:
         while other VMs of the VM's resource group refer to it; those of other groups, and scale sets, it does not see.
     type: bool
     default: false
-requirements:
-  - azure-mgmt-compute >= 34
-  - azure-mgmt-network >= 28
-  - azure-mgmt-keyvault >= 11
-  - azure-keyvault-secrets >= 4.8
-  - azure-keyvault-certificates >= 4.12 (for O(key_source=vault))
-  - cryptography >= 42
 notes:
-  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read) and C(.../write),
-    C(Microsoft.KeyVault/vaults/read), C(.../write) and C(.../deploy/action),
+  - "Azure actions needed: C(Microsoft.Compute/virtualMachines/read), C(.../instanceView/read) and C(.../write),
+    C(Microsoft.KeyVault/vaults/read), C(.../write) and C(.../deploy/action); unless O(include_vm_names=false),
     C(Microsoft.Network/networkInterfaces/read), C(Microsoft.Network/publicIPAddresses/read), and
     C(Microsoft.Network/loadBalancers/read) for a VM without a public address behind a load balancer; and either the
     role Key Vault Secrets Officer on the vault or C(Microsoft.KeyVault/vaults/secrets/read) and C(.../write).
+    O(remove_certificate) also asks for C(Microsoft.Compute/virtualMachines/read) on the resource group.
     Contributor on the resource group is enough. With C(Microsoft.KeyVault/locations/deletedVaults/read) on the
     subscription, what is said about a deleted vault is more precise."
+  - The package azure-keyvault-certificates is needed for O(key_source=vault) only.
   - A vault with access policies is used as it is; only C(enabledForDeployment) is switched on, by itself. The caller
     needs the secret permissions list and set (and get, recover and delete to bring back and remove).
   - A VM that Azure is updating is waited for. When its last update failed over a certificate, the update is made again.
