@@ -87,7 +87,7 @@ power:
       type: str
       sample: running
     previous:
-      description: The power state before.
+      description: The power state that was found.
       type: str
       sample: deallocated
     agent:

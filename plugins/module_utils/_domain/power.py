@@ -59,6 +59,14 @@ ACTIONS: t.Mapping[str, Wanted] = {
 }
 
 
+ARRIVALS: t.Mapping[PowerState, PowerState] = {
+    PowerState.STARTING: PowerState.RUNNING,
+    PowerState.STOPPING: PowerState.STOPPED,
+    PowerState.DEALLOCATING: PowerState.DEALLOCATED,
+}
+"""Where a VM that is on its way gets, if nothing comes in between."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PowerPlan:
     """``action`` None: nothing to do. ``wait_first``: the VM is on its way somewhere; look again when it got there."""
@@ -74,7 +82,7 @@ def planned_power(vm: VirtualMachine, state: str) -> PowerPlan:
     result = wanted.result or vm.power_state
     if vm.power_state in wanted.satisfied_by:
         return PowerPlan(action=None, after=vm.power_state)
-    moving = vm.power_state in (PowerState.STARTING, PowerState.STOPPING, PowerState.DEALLOCATING)
+    moving = vm.power_state in ARRIVALS
     if wanted.needs_running and not moving and vm.power_state not in (PowerState.RUNNING, PowerState.UNKNOWN):
         raise NotReady(
             code="VmNotRunning",

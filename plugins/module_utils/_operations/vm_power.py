@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._azure import compute
 from .._azure.polling import awaited
 from .._domain.errors import InvalidInput, TimedOut
 from .._domain.outcome import Document, Outcome
-from .._domain.power import ACTIONS, planned_power
+from .._domain.power import ACTIONS, ARRIVALS, planned_power
 from .._domain.resource_id import VmTarget
 from .._domain.virtual_machine import AgentState, PowerState
 
@@ -47,6 +47,7 @@ class Options:
 def run(options: Options, context: Context) -> Outcome:
     """Read the power state, act if need be, wait until the VM and its agent are there."""
     vm = compute.read_vm(context.azure, options.target)
+    found = vm.power_state
     plan = planned_power(vm, options.state)
     if plan.wait_first:
         vm = _settled(vm, options.target, context)
@@ -61,7 +62,7 @@ def run(options: Options, context: Context) -> Outcome:
     done = {options.state: True} if plan.action and ACTIONS[options.state].repeats else {}
     return Outcome(
         name="power",
-        thing={**_thing(vm), "power_state": after_state.value, "previous": before.power_state.value},
+        thing={**_thing(vm), "power_state": after_state.value, "previous": found.value},
         before={"power_state": before.power_state.value},
         after={"power_state": after_state.value, **done},
         warnings=warnings,
@@ -69,11 +70,11 @@ def run(options: Options, context: Context) -> Outcome:
 
 
 def _settled(vm: VirtualMachine, target: VmTarget, context: Context) -> VirtualMachine:
-    """The VM once it is no longer on its way to another power state."""
-    moving = (PowerState.STARTING, PowerState.STOPPING, PowerState.DEALLOCATING)
+    """The VM once it is no longer on its way to another power state; in check mode, as it will be then."""
     if context.check_mode:
-        return vm
-    return _awaited(vm, target, context, over=lambda state: state not in moving, waiting_for=f"the {vm} to settle")
+        return replace(vm, power_state=ARRIVALS[vm.power_state])
+    waiting_for = f"the {vm} to settle"
+    return _awaited(vm, target, context, over=lambda state: state not in ARRIVALS, waiting_for=waiting_for)
 
 
 def _arrived(wanted: PowerState, target: VmTarget, context: Context) -> tuple[VirtualMachine, tuple[str, ...]]:
@@ -89,7 +90,8 @@ def _arrived(wanted: PowerState, target: VmTarget, context: Context) -> tuple[Vi
     except TimedOut as error:
         return vm, (f"The {vm} runs, but its agent does not report yet: {error.message}",)
     if vm.agent is not AgentState.READY:
-        return vm, (f"The {vm} runs, but its agent is {vm.agent.value}: {vm.agent_message}",)
+        said = f": {vm.agent_message}" if vm.agent_message else "."
+        return vm, (f"The {vm} runs, but its agent is {vm.agent.value}{said}",)
     return vm, ()
 
 

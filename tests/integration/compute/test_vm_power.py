@@ -119,10 +119,11 @@ def test_repairs_are_done_each_time(bench: Bench, state: str) -> None:
 
 
 @contextmanager
-def going_down(bench: Bench) -> Iterator[None]:
-    """A VM that is deallocated by somebody else, which takes half a second."""
-    bench.fault(action="hang-operation", method="POST", path="deallocate$")
-    bench.azure.compute.virtual_machines.begin_deallocate("access-demo", "win1", polling=False)
+def on_its_way(bench: Bench, action: str) -> Iterator[None]:
+    """A VM that somebody else starts or deallocates, which takes half a second."""
+    bench.fault(action="hang-operation", method="POST", path=f"{action}$")
+    begin = getattr(bench.azure.compute.virtual_machines, f"begin_{action}")
+    begin("access-demo", "win1", polling=False)
     arrival = threading.Timer(0.5, lambda: bench.ask("fault/clear"))
     arrival.start()
     yield
@@ -131,14 +132,31 @@ def going_down(bench: Bench) -> Iterator[None]:
 
 def test_an_action_waits_for_the_one_that_is_under_way(bench: Bench) -> None:
     vm = bench.vm()  # as it was before that one began
-    with going_down(bench):
+    with on_its_way(bench, "deallocate"):
         compute.switch_vm(bench.azure, vm, "start", deadline=Deadline(30))
     assert bench.vm().power_state is PowerState.RUNNING
 
 
+@pytest.mark.parametrize("state", ["started", "deallocated", "stopped"])
+def test_a_vm_on_its_way_there_is_waited_for_and_reported_as_found(bench: Bench, state: str) -> None:
+    way = "start" if state == "started" else "deallocate"
+    if state == "started":
+        run(bench, "deallocated")
+    with on_its_way(bench, way):
+        predicted = run(bench, state, check_mode=True)
+        outcome = run(bench, state)
+    for each in (predicted, outcome):
+        assert not each.changed
+        assert each.thing["previous"] == ("starting" if state == "started" else "deallocating")
+    assert predicted.thing["power_state"] == outcome.thing["power_state"]
+    assert bench.requests("POST") == []
+
+
 def test_a_vm_on_its_way_down_is_started_once_it_is_there(bench: Bench) -> None:
-    with going_down(bench):
+    with on_its_way(bench, "deallocate"):
+        predicted = run(bench, "started", check_mode=True)
         outcome = run(bench, "started")
+    assert (predicted.before, predicted.after) == (outcome.before, outcome.after)
     assert (outcome.changed, outcome.thing["power_state"]) == (True, "running")
     assert [line.rpartition("/")[2] for line in bench.requests("POST")] == ["start"]
 
@@ -165,6 +183,13 @@ def test_what_loses_something_must_be_confirmed(bench: Bench, state: str) -> Non
         run(bench, state, confirm=False)
     assert caught.value.code == "NotConfirmed"
     assert bench.requests() == []
+
+
+def test_a_refused_action_is_named_in_words(bench: Bench) -> None:
+    bench.fault(action="status", status=403, code="AuthorizationFailed", method="POST", path="powerOff$")
+    with pytest.raises(AccessError) as caught:
+        run(bench, "stopped")
+    assert caught.value.message.startswith("Could not power off the virtual machine win1")
 
 
 def test_a_wait_without_end_ends(bench: Bench) -> None:
