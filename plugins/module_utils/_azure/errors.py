@@ -213,8 +213,8 @@ def _is_busy(status: int, codes: set[str], text: str) -> bool:
 def _code_and_text(error: HttpResponseError) -> tuple[str, str, str]:
     """Azure's outer code, the innermost code where there is one, and the message without line breaks.
 
-    Key Vault puts the telling code in ``innererror`` (ForbiddenByRbac, ObjectIsDeletedButRecoverable), though not
-    through Resource Manager; Network does so in ``details`` for its RetryableError.
+    Key Vault puts the telling code in ``innererror`` (ForbiddenByRbac), and Compute does for some of its own. Through
+    Resource Manager, Key Vault tells of a deleted object in the message alone.
     """
     parsed = error.error
     if parsed is None or not parsed.code:

@@ -51,13 +51,6 @@ class ListenerOptions:
         return self.present and self.verify == "auto" and vm.power_state is PowerState.RUNNING
 
 
-def checked_port(port: int) -> int:
-    """Raise :class:`InvalidInput` for what is not a port."""
-    if not 1 <= port <= 65535:
-        raise InvalidInput(code="InvalidPort", message=f"{port} is not a port: ports go from 1 to 65535.")
-    return port
-
-
 def checked_thumbprint(text: str | None) -> str | None:
     """A SHA-1 thumbprint in normal form. Raises :class:`InvalidInput`."""
     if not text:

@@ -15,32 +15,35 @@ from .listener_probe import probe_once, way_from_here
 
 if t.TYPE_CHECKING:
     from .._domain.outcome import Document
+    from .._domain.rdp_listener import WantedRdp
     from .._domain.virtual_machine import VirtualMachine
     from .context import Context
-    from .vm_rdp_listener import Options
+    from .listener_options import ListenerOptions
 
 
-def rdp_seen_from_here(options: Options, vm: VirtualMachine, context: Context) -> Document | None:
+def rdp_seen_from_here(
+    options: ListenerOptions, wanted: WantedRdp, vm: VirtualMachine, context: Context
+) -> Document | None:
     """The ``listener`` result as far as it shows from outside; None when it does not answer as wanted, or can't tell.
 
-    Presenting a certificate proves that the key is readable. A None among the options is not looked at; without a port
-    it is asked at 3389.
+    Presenting a certificate proves that the key is readable. What is None in ``wanted`` is not looked at; without a
+    port it is asked at 3389.
     """
-    port = options.port or DEFAULT_PORT
+    port = wanted.port or DEFAULT_PORT
     way = way_from_here(options, port, vm, context)
     if way is None:
         return None
-    probe = probe_once(way, Expectation(protocol=Protocol.RDP, port=way.port, thumbprint=options.thumbprint), context)
+    probe = probe_once(way, Expectation(protocol=Protocol.RDP, port=way.port, thumbprint=wanted.thumbprint), context)
     seen, tls = probe["rdp"] or {}, probe["tls"] or {}
     # For whom the certificate is made out does not matter where its thumbprint says which one it is.
     named = probe["cause"] == Cause.CERTIFICATE_NAME_MISMATCH.value and tls.get("thumbprint_matches") is True
     if not (probe["verified"] or named):
         return None
     required = seen["nla"] == Nla.REQUIRED.value
-    if options.network_level_authentication not in (None, required):
+    if wanted.network_level_authentication not in (None, required):
         return None
     layer = _security_layer(seen)
-    if options.security_layer is not None and layer != SECURITY_LAYERS[options.security_layer]:
+    if wanted.security_layer is not None and layer != SECURITY_LAYERS[wanted.security_layer]:
         return None
     certificate = tls.get("certificate") or {}
     return {

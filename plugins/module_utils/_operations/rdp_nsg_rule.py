@@ -16,6 +16,7 @@ from .._domain.expiry import checked_duration
 from .._domain.network import chosen_interface
 from .._domain.opening import Opening, RuleChange, checked_description, limited, planned_removal, planned_rule
 from .._domain.outcome import Document, Outcome
+from .._domain.port import checked_port
 from .._domain.resource_id import ResourceId, VmTarget
 from .._domain.rule_document import group_document, rule_document
 from .._domain.rule_owner import EVERY_VM, RuleOwner, application_groups_owner, interface_owner, vm_owner
@@ -65,9 +66,7 @@ class Options:
         """Raise :class:`InvalidInput` for what Azure could not take."""
         present = parameters["state"] == "present"
         expires_after = parameters["expires_after"] or None
-        port, priority, name = parameters["port"], parameters["priority"], parameters["name"] or None
-        if not 1 <= port <= 65535:
-            raise InvalidInput(code="InvalidPort", message=f"{port} is not a port: ports go from 1 to 65535.")
+        port, priority, name = checked_port(parameters["port"]), parameters["priority"], parameters["name"] or None
         if priority is not None and not LOWEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
             raise InvalidInput(
                 code="InvalidPriority",

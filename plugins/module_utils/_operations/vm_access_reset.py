@@ -23,6 +23,7 @@ from .._domain.accounts import LONGEST, SHORTEST, checked_password, checked_user
 from .._domain.errors import AccessError, InvalidInput, NotFound, NotReady, Refused, TimedOut, Unavailable
 from .._domain.outcome import Document, Outcome
 from .._domain.password_marker import Marker, fresh_tag
+from .._domain.port import checked_port
 from .._domain.resource_id import VmTarget
 from .._domain.vault_password import Account, default_secret_name, password_secret, vault_uri
 from .._domain.virtual_machine import require_running, require_windows
@@ -378,8 +379,7 @@ def _check_sources(options: Options) -> None:
         )
     if not SHORTEST <= options.length <= LONGEST:
         raise InvalidInput(code="InvalidPasswordLength", message=f"password_length must be {SHORTEST} to {LONGEST}.")
-    if not 1 <= options.rdp_port <= 65535:
-        raise InvalidInput(code="InvalidPort", message=f"rdp_port must be 1 to 65535, not {options.rdp_port}.")
+    checked_port(options.rdp_port, option="rdp_port")
 
 
 def _refuse_scale_set(vm_id: str | None) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .._azure import compute
 from .._domain.errors import InvalidInput
 from .._domain.outcome import Document, Outcome
+from .._domain.port import checked_port
 from .._domain.rdp_listener import FIREWALL_RULE, SECURITY_LAYERS, KeyAccess, RdpState, WantedRdp
 from .._domain.rdp_listener_plan import after_changes, after_removal, plan_absent, plan_present, said
 from .._domain.virtual_machine import require_windows
@@ -18,7 +19,7 @@ from .._guest.rdp_listener import APPLY, READ, REMOVE
 from .._guest.rdp_messages import apply_payload, explained, rdp_state, read_payload, remove_payload
 from .guest import ready_for_scripts
 from .guest_settings import Guest, already, foreseen
-from .listener_options import ListenerOptions, checked_port
+from .listener_options import ListenerOptions
 from .rdp_listener_probe import rdp_seen_from_here
 
 if t.TYPE_CHECKING:
@@ -77,12 +78,12 @@ def run(options: Options, context: Context) -> Outcome:
 
 
 def _present(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
-    seen = rdp_seen_from_here(options, vm, context) if options.worth_a_look(vm) else None
+    wanted = options.wanted()
+    seen = rdp_seen_from_here(options, wanted, vm, context) if options.worth_a_look(vm) else None
     if seen is not None:
         return already("listener", seen, vm, context, warnings=options.remote.warnings)
     if context.check_mode and options.verify == "auto":
         return _unseen(options, vm)
-    wanted = options.wanted()
     guest = _guest(vm, options, context)
     return guest.outcome(
         "listener",

@@ -14,12 +14,13 @@ from .._domain.listener import FIREWALL_RULE, GuestState, WantedListener
 from .._domain.listener_plan import plan_absent, plan_present
 from .._domain.listener_prediction import after_changes, after_removal
 from .._domain.outcome import Document, Outcome
+from .._domain.port import checked_port
 from .._domain.virtual_machine import require_windows
 from .._guest.winrm_listener import APPLY, READ, REMOVE
 from .._guest.winrm_messages import apply_payload, explained, guest_state, read_payload, remove_payload
 from .guest import ready_for_scripts
 from .guest_settings import Guest, already, foreseen
-from .listener_options import ListenerOptions, checked_name, checked_port
+from .listener_options import ListenerOptions, checked_name
 from .winrm_listener_probe import winrm_seen_from_here
 
 if t.TYPE_CHECKING:
@@ -73,7 +74,7 @@ def run(options: Options, context: Context) -> Outcome:
 def _present(options: Options, vm: VirtualMachine, context: Context) -> Outcome:
     seen = None
     if options.thumbprint and options.worth_a_look(vm):
-        seen = winrm_seen_from_here(options, options.thumbprint, vm, context)
+        seen = winrm_seen_from_here(options, options.wanted(), vm, context)
     if seen is not None:
         return already("listener", seen, vm, context, warnings=options.remote.warnings)
     if context.check_mode and (options.verify == "auto" or not options.thumbprint):

@@ -14,22 +14,25 @@ from .._domain.server_name import normalise_server_name
 from .listener_probe import probe_once, way_from_here
 
 if t.TYPE_CHECKING:
+    from .._domain.listener import WantedListener
     from .._domain.outcome import Document
     from .._domain.virtual_machine import VirtualMachine
     from .context import Context
-    from .vm_winrm_listener import Options
+    from .listener_options import ListenerOptions
 
 
-def winrm_seen_from_here(options: Options, thumbprint: str, vm: VirtualMachine, context: Context) -> Document | None:
+def winrm_seen_from_here(
+    options: ListenerOptions, wanted: WantedListener, vm: VirtualMachine, context: Context
+) -> Document | None:
     """The ``listener`` result as far as it shows from outside; None when it does not answer as wanted.
 
-    It does when the certificate is the one with that ``thumbprint``, whose common name is the wanted host name, and
-    Negotiate is offered and Basic is not.
+    It does when the certificate has the wanted thumbprint, and the wanted host name for its common name, and Negotiate
+    is offered and Basic is not.
     """
-    way = way_from_here(options, options.port, vm, context)
+    way = way_from_here(options, wanted.port, vm, context)
     if way is None:
         return None
-    hostname = options.hostname
+    hostname, thumbprint = wanted.hostname, wanted.thumbprint
 
     def probe(server_name: str | None) -> Document:
         expected = Expectation(protocol=Protocol.WINRM, port=way.port, server_name=server_name, thumbprint=thumbprint)
@@ -49,7 +52,7 @@ def winrm_seen_from_here(options: Options, thumbprint: str, vm: VirtualMachine, 
         "present": True,
         "address": "*",
         "transport": "HTTPS",
-        "port": options.port,
+        "port": wanted.port,
         "hostname": hostname,
         "thumbprint": thumbprint,
         "enabled": True,

@@ -174,7 +174,7 @@ def test_what_can_not_be_done_is_a_sentence_and_data(azure: Azure, controller: C
         "the id of a Microsoft.Network/networkInterfaces": {"vm_id": id},
         "one of the following is required: vm_id, vm_name": {},
         "missing: application_security_groups": {"vm_name": "win1", "destination": "application_security_groups"},
-        "0 is not a port": {"vm_name": "win1", "port": 0},
+        "port must be from 1 to 65535, not 0": {"vm_name": "win1", "port": 0},
         "win99 in resource group access-fleet": {"vm_name": "win99"},
     }
     failures = play(controller, *wrong.values()).failures()

@@ -176,6 +176,7 @@ def test_a_deleted_secret_holds_its_name(reset: Reset) -> None:
     error = reset.refused(**GENERATE)
     assert isinstance(error, Conflict)
     assert "ObjectIsDeletedButRecoverable" in error.code
+    assert "secret recover" in error.hint
     assert "PUT enablevmaccess" not in reset.writes
 
 
