@@ -206,6 +206,25 @@ def test_what_a_vm_does_not_allow_now_is_told_from_what_it_never_will(
     assert type(caught.value) is kind
 
 
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        ("OperationNotAllowed", "get-instance-view"),
+        ("AllocationFailed", "another size"),
+        ("PropertyChangeNotAllowed", "is made"),
+        ("MissingSubscriptionRegistration", "az provider register"),
+        ("KeyVaultAccessForbidden", "enabledForDeployment"),
+        ("CertificateImproperlyFormatted", "PFX"),
+        ("ObjectIsDeletedButRecoverable", "secret recover"),
+    ],
+)
+def test_what_azure_says_comes_with_the_next_step(bench: Bench, code: str, word: str) -> None:
+    bench.fault(path="virtualMachines/win1", status=409, code=code, message="So it is.")
+    with pytest.raises(Conflict) as caught:
+        compute.read_vm(bench.clients(), TARGET)
+    assert word in caught.value.hint
+
+
 def test_a_missing_resource_provider_is_named_and_not_registered(bench: Bench) -> None:
     text = "The subscription is not registered to use namespace 'Microsoft.Compute'. See https://aka.ms/rps-not-found."
     bench.fault(path="virtualMachines/win1", status=409, code="MissingSubscriptionRegistration", message=text)
