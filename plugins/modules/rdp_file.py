@@ -33,9 +33,14 @@ options:
     description:
       - The file to write, or a folder (one that exists, or a name that ends with a slash), where it gets the name of
         the VM, or else of O(address), and the ending C(.rdp).
-      - The folder must exist. A symbolic link is followed.
+      - The folder must exist unless O(create_folder=true). A symbolic link is followed.
     type: path
     required: true
+  create_folder:
+    description:
+      - Make the folders of O(dest) and O(publisher_folder) where they are missing, for their owner only (mode 0700).
+    type: bool
+    default: false
   address:
     description:
       - Host name or IP address to connect to. Then Azure is asked nothing about the VM, O(vm_name) only names the file,

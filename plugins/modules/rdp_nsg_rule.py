@@ -107,6 +107,12 @@ options:
         defeated by, is kept with a warning; that costs each run one read, which V(true) saves.
     type: bool
     default: false
+  public_address_follows:
+    description:
+      - A VM without a public address is about to get one (M(azvm.access.vm_public_ip)). Where no security group guards
+        it, the task then fails with C(NoSecurityGroup) before the address is paid for, which would let nothing in.
+    type: bool
+    default: false
   destination:
     description:
       - V(vm) names the VM's private addresses in groups that guard others, too.
@@ -306,6 +312,7 @@ def main() -> None:
         "expires_after": {"type": "str"},
         "extend": {"type": "bool", "default": False},
         "allow_jit_override": {"type": "bool", "default": False},
+        "public_address_follows": {"type": "bool", "default": False},
         "destination": {
             "type": "str",
             "choices": ["vm", "any", "application_security_groups"],

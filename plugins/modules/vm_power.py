@@ -13,6 +13,7 @@ description:
   - Brings a VM into a power state, or carries out one of Azure's repairs on it, and waits until that is done.
   - After a start, restart or redeployment it also waits up to five minutes for the VM agent, without which scripts and
     extensions cannot run. If the agent does not report, the task succeeds with a warning.
+  - A VM that shall run and whose provisioning state is C(Failed) gets a warning, too.
 author:
   - the azvm.access contributors (@azvm)
 extends_documentation_fragment:
@@ -29,6 +30,8 @@ options:
   state:
     description:
       - V(started) starts a VM that does not run.
+      - V(running) changes nothing. It waits for a VM that is starting, and fails with C(VmNotRunning) for one that is
+        off.
       - V(restarted) restarts Windows. The VM must be running.
       - V(redeployed) moves a running VM to another host, which helps when the host is the trouble.
       - V(reapplied) makes Azure apply the VM's configuration once more, which helps a VM in a failed provisioning
@@ -36,7 +39,7 @@ options:
       - V(stopped) shuts Windows down; the VM keeps its host and is still billed. A deallocated VM counts as stopped.
       - V(deallocated) shuts Windows down and gives up the host; the VM is not billed.
     type: str
-    choices: [started, restarted, redeployed, reapplied, stopped, deallocated]
+    choices: [started, running, restarted, redeployed, reapplied, stopped, deallocated]
     default: started
   confirm:
     description:

@@ -51,6 +51,7 @@ _SIGN_WITH: Arguments = {
 
 RDP_FILE: Arguments = {
     "dest": {"type": "path", "required": True},
+    "create_folder": {"type": "bool", "default": False},
     "address": {"type": "str"},
     "address_type": {"type": "str", "choices": ["auto", "public", "private", "fqdn"], "default": "auto"},
     **INTERFACE,

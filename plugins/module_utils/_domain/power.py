@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .errors import NotReady
-from .virtual_machine import PowerState
+from .virtual_machine import PowerState, require_running
 
 if t.TYPE_CHECKING:
     from .virtual_machine import VirtualMachine
@@ -23,10 +23,10 @@ class Wanted:
 
     ``result`` is the power state it ends in, None for the one the VM has. ``satisfied_by`` are the states in which
     there is nothing to do. ``repeats`` marks what is done each time. ``needs_running``: Azure refuses it otherwise.
-    ``loss`` says what people lose by it; it has to be confirmed.
+    ``loss`` says what people lose by it; it has to be confirmed. Without an ``action`` nothing is ever done to the VM.
     """
 
-    action: PowerAction
+    action: PowerAction | None
     result: PowerState | None
     satisfied_by: tuple[PowerState, ...] = ()
     repeats: bool = False
@@ -36,6 +36,11 @@ class Wanted:
 
 ACTIONS: t.Mapping[str, Wanted] = {
     "started": Wanted(action="start", result=PowerState.RUNNING, satisfied_by=(PowerState.RUNNING,)),
+    "running": Wanted(
+        action=None,
+        result=PowerState.RUNNING,
+        satisfied_by=(PowerState.RUNNING, PowerState.UNKNOWN),
+    ),
     "restarted": Wanted(action="restart", result=PowerState.RUNNING, repeats=True, needs_running=True),
     "redeployed": Wanted(
         action="redeploy",
@@ -77,12 +82,14 @@ class PowerPlan:
 
 
 def planned_power(vm: VirtualMachine, state: str) -> PowerPlan:
-    """Raise :class:`NotReady` when Azure would refuse the action in the VM's power state."""
+    """Raise :class:`NotReady` when Azure would refuse the action in the VM's power state, or none may bring it about."""
     wanted = ACTIONS[state]
     result = wanted.result or vm.power_state
     if vm.power_state in wanted.satisfied_by:
         return PowerPlan(action=None, after=vm.power_state)
     moving = vm.power_state in ARRIVALS
+    if wanted.action is None and vm.power_state is not PowerState.STARTING:
+        require_running(vm)
     if wanted.needs_running and not moving and vm.power_state not in (PowerState.RUNNING, PowerState.UNKNOWN):
         raise NotReady(
             code="VmNotRunning",
@@ -91,3 +98,14 @@ def planned_power(vm: VirtualMachine, state: str) -> PowerPlan:
             details={"power_state": vm.power_state.value},
         )
     return PowerPlan(action=wanted.action, after=result, wait_first=moving)
+
+
+def doubts_about(vm: VirtualMachine) -> tuple[str, ...]:
+    """What people should know of a VM that runs, or is to run."""
+    if vm.provisioning_state.lower() != "failed":
+        return ()
+    reason = f" ({vm.failure})" if vm.failure else ""
+    return (
+        f"The provisioning state of the {vm} is Failed: Azure did not finish the last change of it{reason}. It may work"
+        " all the same. azvm.access.vm_power with state: reapplied has Azure apply its configuration once more.",
+    )

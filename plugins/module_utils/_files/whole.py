@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
 
 PRIVATE = 0o600
 PUBLIC = 0o644
+_PRIVATE_FOLDER = 0o700
 
 # What these modules read (settings, certificates, keys) is a few kilobytes; anything near this is something else.
 _MAX_BYTES = 1024 * 1024
@@ -33,34 +34,49 @@ class FileContent:
     mode: int
 
 
-def destination(dest: str, *, name: str) -> Path:
+def destination(dest: str, *, name: str, to_come: bool = False) -> Path:
     """The file that ``dest`` stands for: itself, or ``name`` in it when it is a folder. Links are followed.
 
-    Raises :class:`InvalidInput` when the folder is not there or does not let us write.
+    Raises :class:`InvalidInput` when the folder is not there or does not let us write. With ``to_come`` it may still
+    have to be made; see :func:`existing_folder`.
     """
     try:
         path = Path(dest)
         if path.is_dir() or dest.endswith("/"):
             path /= name
         path = path.resolve()
-        existing_folder(path.parent)
+        existing_folder(path.parent, to_come=to_come)
     except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, a NUL
         raise _not_written(Path(dest), "that is not a possible path") from error
     return path
 
 
-def existing_folder(folder: Path | str) -> Path:
-    """Raises :class:`InvalidInput` when ``folder`` is not there or does not let us write."""
+def existing_folder(folder: Path | str, *, to_come: bool = False) -> Path:
+    """Raises :class:`InvalidInput` when ``folder`` is not there or does not let us write.
+
+    With ``to_come`` it may still have to be made (:func:`make_folder`), and the one above it has to let us write.
+    """
     path = Path(folder).resolve()
-    if not path.is_dir():
+    there = next(each for each in (path, *path.parents) if each.exists()) if to_come else path
+    if not there.is_dir():
+        problem = "is not a folder" if there.exists() else "does not exist"
         raise InvalidInput(
             code="FolderNotFound",
-            message=f"The folder {path} does not exist, so nothing can be written there.",
+            message=f"The folder {there} {problem}, so nothing can be written there.",
             hint="Make it first (ansible.builtin.file, state: directory), or name another one.",
         )
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise _not_written(path, "it is not writable for the user that runs the task")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _not_written(there, "it is not writable for the user that runs the task")
     return path
+
+
+def make_folder(folder: Path) -> None:
+    """And what is missing above it, for its owner only. Raises :class:`InvalidInput`."""
+    try:
+        for each in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+            each.mkdir(_PRIVATE_FOLDER, exist_ok=True)
+    except OSError as error:
+        raise _not_written(folder, _reason(error)) from error
 
 
 def read_file(path: Path) -> FileContent | None:

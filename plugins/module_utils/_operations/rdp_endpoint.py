@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
-from .._azure import compute, network
+from .._azure import network
 from .._domain.errors import NotReady
 from .._domain.network import chosen_interface
 from .vm_way import way_to
 
 if t.TYPE_CHECKING:
     from .._domain.network import NetworkInterface
-    from .._domain.resource_id import VmTarget
     from .._domain.virtual_machine import VirtualMachine
     from .context import Context
+    from .vm_way import Way
 
 DEFAULT_PORT = 3389
 
@@ -29,34 +28,20 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """``address`` is a host name or an IP address; ``computer_name`` is None when it is not known.
-
-    ``nat_rule`` is the id of the load balancer's rule that leads there, if one does.
-    """
-
-    address: str
-    port: int
-    computer_name: str | None
-    nat_rule: str | None = None
-
-
 def rdp_endpoint(
-    target: VmTarget, *, address_type: str, network_interface: str | None, port: int | None, context: Context
-) -> Endpoint:
+    vm: VirtualMachine, *, address_type: str, network_interface: str | None, port: int, context: Context
+) -> Way:
     """The way of that kind to ``port`` of the VM, on its primary or the named interface; see :func:`way_to`.
 
     ``auto`` prefers the DNS name. Raises :class:`NotReady` when there is no such way.
     """
-    vm = compute.read_vm(context.azure, target)
     nic = network.network_interface(
         context.azure, chosen_interface(vm.network_interfaces, network_interface, vm=str(vm))
     )
-    way = way_to(nic, kind=address_type, port=port or DEFAULT_PORT, context=context, named=True)
+    way = way_to(nic, kind=address_type, port=port, context=context, named=True)
     if way is None:
         raise _no_address(vm, nic, address_type)
-    return Endpoint(address=way.address, port=way.port, computer_name=vm.computer_name, nat_rule=way.nat_rule)
+    return way
 
 
 def _no_address(vm: VirtualMachine, nic: NetworkInterface, kind: str) -> NotReady:

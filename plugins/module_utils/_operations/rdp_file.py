@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from .._azure import compute
 from .._domain.errors import InvalidInput
 from .._domain.outcome import Outcome
-from .._domain.rdp_accounts import AccountType, warn_of_entra_address, written_account
+from .._domain.rdp_accounts import Account, AccountType, warn_of_entra_address, written_account
 from .._domain.rdp_file import Connection, Gateway, Redirections, Screen
 from .._domain.rdp_state import FoundFile, WantedFile
 from .._domain.resource_id import VmTarget
 from .._domain.server_name import normalise_server_name
-from .._files.whole import PRIVATE, destination, existing_folder, read_file, set_mode, write_file
-from .rdp_endpoint import DEFAULT_PORT, Endpoint, rdp_endpoint
+from .._domain.virtual_machine import require_windows
+from .._files.whole import PRIVATE, destination, existing_folder, make_folder, read_file, set_mode, write_file
+from .rdp_endpoint import DEFAULT_PORT, rdp_endpoint
 from .rdp_publisher import PublisherFile, Signer, described, doubts, publisher_files
+from .vm_way import Way
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .._domain.outcome import Document
     from .._domain.publisher import Publisher
+    from .._domain.virtual_machine import VirtualMachine
     from .context import Context
 
 _NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._-]")
@@ -40,6 +44,7 @@ class Options:
     """
 
     dest: str
+    create_folder: bool
     name: str
     target: VmTarget | None
     address: str | None
@@ -58,7 +63,7 @@ class Options:
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, t.Any]) -> Options:
         """Raise :class:`InvalidInput` for what can't stand in a file; the account is looked at when the VM is known."""
-        address = parameters["address"] or None
+        address, username = parameters["address"] or None, parameters["username"] or None
         target = VmTarget.from_options(parameters) if parameters["vm_name"] or parameters["vm_id"] else None
         port = parameters["port"]
         if port is not None and not 1 <= port <= 65535:
@@ -66,18 +71,21 @@ class Options:
         signer = Signer.from_parameters(parameters["sign_with"])
         if parameters["publisher_folder"] and signer is None:
             raise InvalidInput(code="InvalidOption", message="publisher_folder has nothing to hold without sign_with.")
+        connection = _connection(parameters)
+        connection.settings("localhost", DEFAULT_PORT, Account(username=username))
         return cls(
             dest=parameters["dest"],
+            create_folder=parameters["create_folder"],
             name=_NOT_IN_FILE_NAMES.sub("-", target.name if target else address or "") + ".rdp",
             target=target,
             address=_host(address, option="address") if address else None,
             address_type=parameters["address_type"],
             network_interface=parameters["network_interface"] or None,
             port=port,
-            username=parameters["username"] or None,
+            username=username,
             account_type=AccountType(parameters["account_type"]),
             computer_name=parameters["computer_name"] or None,
-            connection=_connection(parameters),
+            connection=connection,
             overwrite=parameters["overwrite"],
             signer=signer,
             publisher_folder=parameters["publisher_folder"],
@@ -112,12 +120,17 @@ def _host(text: str, *, option: str) -> str:
 
 def run(options: Options, context: Context) -> Outcome:
     """Everything is checked before anything is written; nothing is signed that is not written."""
-    path = destination(options.dest, name=options.name)
-    folder = existing_folder(options.publisher_folder) if options.publisher_folder else None
-    endpoint = _endpoint(options, context)
-    account = written_account(options.username, options.account_type, computer_name=endpoint.computer_name)
+    path = destination(options.dest, name=options.name, to_come=options.create_folder)
+    folder = None
+    if options.publisher_folder:
+        folder = existing_folder(options.publisher_folder, to_come=options.create_folder)
+    vm = _windows_vm(options, context)
+    computer_name = options.computer_name or (vm.computer_name if vm else None)
+    account = written_account(options.username, options.account_type, computer_name=computer_name)
     publisher = options.signer.publisher(context) if options.signer else None
-    settings = options.connection.settings(endpoint.address, endpoint.port, account)
+    # Last, since an address is what a VM may still be given.
+    way = _way(options, vm, context)
+    settings = options.connection.settings(way.address, way.port, account)
     plan = _Plan(
         path=path,
         wanted=WantedFile.of(settings, publisher, mode=PRIVATE),
@@ -130,7 +143,7 @@ def run(options: Options, context: Context) -> Outcome:
         plan.apply()
     warnings = [*account.warnings, *plan.warnings]
     if account.entra:
-        warnings += warn_of_entra_address(endpoint.address, computer_name=endpoint.computer_name)
+        warnings += warn_of_entra_address(way.address, computer_name=computer_name)
     signed = None
     if publisher and options.signer:
         warnings += doubts(publisher, context, warn_days=options.warn_days)
@@ -139,11 +152,11 @@ def run(options: Options, context: Context) -> Outcome:
         name="rdp_file",
         thing={
             "path": str(path),
-            "address": endpoint.address,
-            "port": endpoint.port,
-            "nat_rule": endpoint.nat_rule,
+            "address": way.address,
+            "port": way.port,
+            "nat_rule": way.nat_rule,
             "username": account.username,
-            "computer_name": endpoint.computer_name,
+            "computer_name": computer_name,
             "encoding": plan.after["encoding"],
             "kept": bool(plan.differences),
             "signed": None if plan.differences else signed,
@@ -154,20 +167,26 @@ def run(options: Options, context: Context) -> Outcome:
     )
 
 
-def _endpoint(options: Options, context: Context) -> Endpoint:
-    """With an address given Azure is not asked."""
+def _windows_vm(options: Options, context: Context) -> VirtualMachine | None:
+    """None with an address given: Azure is not asked then. Raises NotReady for anything but Windows."""
     if options.address or options.target is None:
-        return Endpoint(
-            address=options.address or "", port=options.port or DEFAULT_PORT, computer_name=options.computer_name
-        )
-    found = rdp_endpoint(
-        options.target,
+        return None
+    vm = compute.read_vm(context.azure, options.target)
+    require_windows(vm)
+    return vm
+
+
+def _way(options: Options, vm: VirtualMachine | None, context: Context) -> Way:
+    port = options.port or DEFAULT_PORT
+    if vm is None:
+        return Way(address=options.address or "", port=port)
+    return rdp_endpoint(
+        vm,
         address_type=options.address_type,
         network_interface=options.network_interface,
-        port=options.port,
+        port=port,
         context=context,
     )
-    return replace(found, computer_name=options.computer_name or found.computer_name)
 
 
 def _found(path: Path, publisher: Publisher | None) -> FoundFile | None:
@@ -225,7 +244,9 @@ class _Plan:
     def apply(self) -> None:
         for each in self.files:
             if not each.in_place:
+                make_folder(each.path.parent)
                 each.write()
+        make_folder(self.path.parent)
         if self.found is None:
             write_file(self.path, self.wanted.content(), mode=self.wanted.mode)
         elif self.after == self.found.document:

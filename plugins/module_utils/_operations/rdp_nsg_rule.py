@@ -60,6 +60,7 @@ class Options:
     expires_after: timedelta | None
     extend: bool
     allow_jit_override: bool
+    public_address_follows: bool
 
     @classmethod
     def from_parameters(cls, parameters: t.Mapping[str, t.Any]) -> Options:
@@ -104,6 +105,7 @@ class Options:
             expires_after=checked_duration(expires_after) if expires_after else None,
             extend=parameters["extend"],
             allow_jit_override=parameters["allow_jit_override"],
+            public_address_follows=parameters["public_address_follows"],
         )
         checked_description(options.description, options.owner, limited=options.expires_after is not None)
         return options
@@ -240,7 +242,7 @@ def _unguarded(options: Options, nic: NetworkInterface, context: Context) -> tup
     """What it means that no group guards the interface: closed behind what is of the Standard SKU, else open."""
     if not options.present:
         return ()
-    closed_by = _closed_without_group(nic, context)
+    closed_by = _closed_without_group(options, nic, context)
     if closed_by:
         raise NotReady(
             code="NoSecurityGroup",
@@ -250,7 +252,7 @@ def _unguarded(options: Options, nic: NetworkInterface, context: Context) -> tup
     return (f"No security group guards the {options.target}: nothing had to be opened, and no port of it is closed.",)
 
 
-def _closed_without_group(nic: NetworkInterface, context: Context) -> str | None:
+def _closed_without_group(options: Options, nic: NetworkInterface, context: Context) -> str | None:
     """What of the Standard SKU the interface is reached through from outside; ``None`` for nothing.
 
     At most one read for the public address and one for each load balancer.
@@ -260,6 +262,8 @@ def _closed_without_group(nic: NetworkInterface, context: Context) -> str | None
         address = network.public_address(context.azure, ResourceId.parse(main.public_address_id))
         if _is_standard(address.sku):
             return "its Standard public address"
+    elif options.public_address_follows:
+        return "a new Standard public address"
     for each in main.balanced.balancer_ids if main.balanced else ():
         balancer = load_balancers.load_balancer(context.azure, each)
         if _is_standard(balancer.sku) and any(front.public_address_id for front in balancer.frontends):

@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""vm_power: a VM started, restarted, redeployed, reapplied, stopped or deallocated."""
+"""vm_power: a VM found running, started, restarted, redeployed, reapplied, stopped or deallocated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._azure import compute
 from .._azure.polling import awaited
 from .._domain.errors import InvalidInput, TimedOut
 from .._domain.outcome import Document, Outcome
-from .._domain.power import ACTIONS, ARRIVALS, planned_power
+from .._domain.power import ACTIONS, ARRIVALS, doubts_about, planned_power
 from .._domain.resource_id import VmTarget
 from .._domain.virtual_machine import AgentState, PowerState
 
@@ -59,6 +59,8 @@ def run(options: Options, context: Context) -> Outcome:
         compute.switch_vm(context.azure, vm, plan.action, deadline=context.deadline)
         vm, warnings = _arrived(plan.after, options.target, context)
         after_state = vm.power_state
+    if ACTIONS[options.state].result is PowerState.RUNNING:
+        warnings += doubts_about(vm)
     done = {options.state: True} if plan.action and ACTIONS[options.state].repeats else {}
     return Outcome(
         name="power",

@@ -200,6 +200,22 @@ def test_a_wait_without_end_ends(bench: Bench) -> None:
     assert "start" in caught.value.message
 
 
+def test_running_waits_for_a_start_and_starts_nothing(bench: Bench) -> None:
+    run(bench, "stopped")
+    with pytest.raises(NotReady) as caught:
+        run(bench, "running")
+    assert caught.value.code == "VmNotRunning"
+    assert bench.requests("POST") == []
+
+    bench.azure.compute.virtual_machines.begin_start("access-demo", "win1")
+    foreseen = run(bench, "running", check_mode=True)
+    outcome = run(bench, "running")
+
+    assert not foreseen.changed
+    assert (outcome.changed, outcome.thing["power_state"]) == (False, "running")
+    assert bench.requests("POST") == []
+
+
 def test_an_agent_that_starts_is_waited_for(bench: Bench) -> None:
     run(bench, "stopped")
     bench.azure.compute.virtual_machines.begin_start("access-demo", "win1").result()

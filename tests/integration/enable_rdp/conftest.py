@@ -60,6 +60,14 @@ class Office:
         """The names of the rules of a security group, sorted."""
         return sorted(rule["name"] for rule in self.resource(group)["securityRules"])
 
+    def power_off(self, name: str) -> None:
+        """As somebody does in the portal."""
+        subscription = self.azure.server.env["AZURE_SUBSCRIPTION_ID"]
+        vm = f"/subscriptions/{subscription}/resourceGroups/{GROUP}/providers/Microsoft.Compute/virtualMachines/{name}"
+        with self.azure.client() as client:
+            client.post(f"{vm}/powerOff", params={"api-version": "2024-07-01"}).raise_for_status()
+        self.azure.eventually(lambda: not self.azure.state()["guests"][vm]["running"])
+
     def resource(self, name: str) -> Json:
         """The properties of the resource of that name."""
         found: list[Json] = [one for one in self.azure.state()["resources"] if one["name"] == name]

@@ -20,7 +20,7 @@ class Case:
 
     ``variables`` are those of its inventory host, which is named as the VM is, or else for what is wrong. ``way_out``
     are those with which the next run succeeds, as the sentence says. ``opened`` is true where the rule is rightly there
-    by then.
+    by then, ``begun`` where the certificate is.
     """
 
     says: tuple[str, ...]
@@ -28,10 +28,15 @@ class Case:
     variables: Json = field(default_factory=dict)
     way_out: Json | None = None
     opened: bool = False
+    begun: bool = False
 
 
+CERTIFICATE: Json = {"enable_rdp_server_certificate": True}
+ALL: Json = {**CERTIFICATE, "enable_rdp_start_vm": True, "enable_rdp_public_ip": True}
 CASES = {
-    "dynamic": Case(says=("dynamic is deallocated", "enable_rdp_start_vm"), way_out={"enable_rdp_start_vm": True}),
+    "dynamic": Case(
+        code="VmNotRunning", says=("dynamic", "is deallocated", "start_vm"), way_out={"enable_rdp_start_vm": True}
+    ),
     "moved": Case(
         code="TcpClosed",
         says=("port 3389", "refuse", "its port was changed"),
@@ -43,20 +48,66 @@ CASES = {
     "unguarded": Case(
         code="NoSecurityGroup",
         says=("unguarded", "security group"),
-        variables={"enable_rdp_public_ip": True, "enable_rdp_address_type": "public"},
+        variables={**ALL, "enable_rdp_address_type": "public"},
+    ),
+    "linux": Case(code="NotWindows", says=("virtual machine linux", "not Windows", "Windows VMs only")),
+    "linux-asked": Case(code="NotWindows", says=("virtual machine linux",), variables={**ALL, "vm_name": "linux"}),
+    "nicless": Case(code="NoNetworkInterface", says=("nicless", "no network interface", "Attach one")),
+    "filtered": Case(
+        code="TcpFiltered",
+        says=("port 3389", "no answer", "security group"),
+        variables={"allowed_sources": ["198.51.100.7"], "enable_rdp_probe_timeout": 3},
+        # It is there that people are seen from, who come through it.
+        way_out={"allowed_sources": ["198.51.100.7"], "enable_rdp_gateway": {"host": "gateway.example"}},
+        opened=True,
+    ),
+    "fixed_desk.1": Case(
+        code="CertificateMismatch",
+        says=("certificate", "Group Policy"),
+        variables={**CERTIFICATE, "enable_rdp_probe_timeout": 3},
+        way_out={},
+        opened=True,
+        begun=True,
+    ),
+    "mute": Case(
+        code="VmAgentNotReady", says=("virtual machine mute", "Restart the VM"), variables=CERTIFICATE, begun=True
+    ),
+    "lengthy": Case(
+        code="ScriptTimedOut",
+        says=("rdp_listener_read in the virtual machine lengthy", "took too long", "restart the VM"),
+        variables=CERTIFICATE,
+        begun=True,
     ),
     "failed": Case(
         code="JitPolicyCoversPort",
         says=("Just-in-time access", "port 3389 of failed", "Request access"),
+        way_out={**CERTIFICATE, "enable_rdp_allow_jit_override": True},
     ),
     "plain": Case(code="SourcesMissing", says=("No source is named",), variables={"allowed_sources": []}),
-    "not-a-folder": Case(says=("notes",), variables={"vm_name": "plain", "enable_rdp_folder": "{{ notes }}"}),
+    "not-a-folder": Case(
+        code="FolderNotFound",
+        says=("notes is not a folder",),
+        variables={"vm_name": "plain", "enable_rdp_folder": "{{ notes }}"},
+    ),
     "forbidden": Case(
         code="FileNotWritable",
         says=("/proc/", "can't be written"),
         variables={"vm_name": "plain", "enable_rdp_folder": "/proc"},
     ),
     "no-such-vm": Case(code="ResourceNotFound", says=("no-such-vm", "access-desks")),
+    "no-such-group": Case(
+        code="ResourceGroupNotFound",
+        says=("no-such-group", "Check"),
+        variables={"resource_group": "no-such-group"},
+    ),
+    "no-such-subscription": Case(
+        code="SubscriptionNotFound",
+        says=("00000000-0000-0000-0000-000000000001",),
+        variables={
+            "vm_id": "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/access-desks"
+            "/providers/Microsoft.Compute/virtualMachines/plain"
+        },
+    ),
 }
 
 
@@ -73,8 +124,11 @@ def test_each_says_what_to_do_and_then_that_helps(office: Office) -> None:
         assert [word for word in case.says if word not in told] == [], told
         assert failed.result.get("failure", {}).get("code") == case.code, told
         assert "Traceback" not in told
+    writes, vm_of = office.azure.writes(), {name: case.variables.get("vm_name", name) for name, case in CASES.items()}
+    written_for = {name for name, vm in vm_of.items() if any(vm in write for write in writes)}
+    assert written_for == {name for name, case in CASES.items() if case.opened or case.begun}
     opened = [f"Port_3389_{name}" for name, case in CASES.items() if case.opened]
-    assert office.rules("open-nsg") == opened, "nothing is opened for a file that can't be had"
+    assert office.rules("open-nsg") == sorted(opened), "nothing is opened for a file that can't be had"
 
     # Files that somebody made by hand are kept until told otherwise.
     by_hand = "full address:s:192.0.2.1:3389\naudiomode:i:0\n"
@@ -88,21 +142,47 @@ def test_each_says_what_to_do_and_then_that_helps(office: Office) -> None:
     assert office.file("dynamic").read_text() == by_hand
     assert again.fact("enable_rdp_result", "dynamic")["kept"] is True
     assert "is kept" in str(again.of("Write the file to sign in with", "dynamic")["warnings"])
+    assert "state: reapplied" in str(again.of("See whether the VM runs", "failed")["warnings"])
+    assert "no answer" in str(again.fact("enable_rdp_result", "filtered")["unproven"])
+    assert again.fact("enable_rdp_result", "moved")["unproven"] is None
 
 
+def test_runs_that_meet(office: Office) -> None:
+    """On one VM, and on VMs that share a security group and a vault."""
+    shared = {"plain": {}, "filtered": CERTIFICATE}
+    runs = [office.begin(shared), office.begin({"plain": {}, "natted": CERTIFICATE})]
+    for run in runs:
+        run.wait().succeeded()
+    office.azure.mark()
+
+    again = office.play({**shared, "natted": CERTIFICATE}).succeeded()
+
+    assert (again.changed(), office.azure.writes()) == ([], [])
+    assert office.rules("open-nsg") == ["Port_3389_filtered", "Port_3389_natted", "Port_3389_plain"]
+    assert len({again.fact("enable_rdp_result", name)["thumbprint"] for name in ("filtered", "natted")}) == 2
+
+
+# For a VM that is off and has no public address, with everything asked for.
 WRONG: dict[str, tuple[Json, str, str]] = {
     "port": ({"enable_rdp_port": 70000}, "InvalidPort", "70000"),
     "rule": ({"enable_rdp_rule_name": "a rule!"}, "InvalidRuleName", "a rule!"),
-    "label": ({"enable_rdp_public_ip": True, "enable_rdp_domain_name_label": "A"}, "InvalidDomainNameLabel", "A"),
+    "label": ({"enable_rdp_domain_name_label": "A"}, "InvalidDomainNameLabel", "A"),
+    "fqdn": ({"enable_rdp_address_type": "fqdn"}, "NoAddress", "DNS name"),
     "user": ({"enable_rdp_username": "a\nfull address:s:evil"}, "InvalidValue", "username"),
+    "local": ({"enable_rdp_username": "other\\a", "enable_rdp_account_type": "local"}, "InvalidAccount", "private"),
+    "gateway": ({"enable_rdp_gateway": {"host": "two words"}}, "InvalidOption", "gateway.host"),
+    "drive": ({"enable_rdp_redirect": {"drives": ["CD"]}}, "InvalidDrive", "CD"),
     "publisher": ({"enable_rdp_sign_with": {"file": "/nowhere.pfx"}}, "FileNotReadable", "/nowhere.pfx"),
+    "folder": ({"enable_rdp_folder": "/sys/desktops"}, "FileNotWritable", "/sys"),
+    "off": ({"enable_rdp_start_vm": False}, "VmNotRunning", "start_vm"),
+    "absent": ({"enable_rdp_start_vm": False, "enable_rdp_state": "absent"}, "VmNotRunning", "start_vm"),
 }
 
 
-def test_bad_input_is_refused_before_anything_is_written(office: Office) -> None:
+def test_what_can_not_be_is_refused_before_anything_is_written(office: Office) -> None:
     run = office.play(
         {
-            name: {"vm_name": "plain", "enable_rdp_file_name": f"{name}.rdp", **variables}
+            name: {"vm_name": "private", "enable_rdp_file_name": f"{name}.rdp", **ALL, **variables}
             for name, (variables, _code, _word) in WRONG.items()
         }
     )
@@ -113,6 +193,7 @@ def test_bad_input_is_refused_before_anything_is_written(office: Office) -> None
         assert failed.result["failure"]["code"] == code, failed.result["msg"]
         assert word in failed.result["msg"]
     assert office.azure.writes() == []
+    assert not office.folder.exists()
 
 
 def test_vms_that_would_share_a_file(office: Office) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from ansible_collections.azvm.access.plugins.module_utils._azure.credentials imp
 from ansible_collections.azvm.access.plugins.module_utils._domain.rdp_settings import decode, parse, value_of
 from ansible_collections.azvm.access.plugins.module_utils._domain.rdp_signature import message_of, signature_of
 from ansible_collections.azvm.access.tests.integration.rdp_file.conftest import issued, publisher_in
+from ansible_collections.azvm.access.tests.integration.support.controller import CLONE
 from ansible_collections.azvm.access.tests.integration.support.end_state import differences, end_state
 from ansible_collections.azvm.access.tests.integration.support.interrupted import cut_off
 from ansible_collections.azvm.access.tests.unit.domain.publishers import verified_by_openssl
@@ -64,15 +66,15 @@ def test_every_way_twice_and_back(office: Office, tmp_path: Path, monkeypatch: p
     in_vault = vault_publisher(office, monkeypatch)
     here = publisher_in(tmp_path)
     trust = tmp_path / "trust"
-    trust.mkdir()
     hosts: dict[str, Json] = {
         "failed": {
             "enable_rdp_username": "azureuser",
             "enable_rdp_redirect": {"clipboard": True},
             "enable_rdp_expires_after": "8h",
             "enable_rdp_allow_jit_override": True,
-            "enable_rdp_sign_with": {"file": str(here.pem)},
-            "enable_rdp_publisher_folder": str(trust),
+            # Relative to where the command is given.
+            "enable_rdp_sign_with": {"file": os.path.relpath(here.pem, CLONE)},
+            "enable_rdp_publisher_folder": os.path.relpath(trust, CLONE),
         },
         "private": PUBLIC,
         "natted": {
@@ -148,7 +150,9 @@ def taken_back(office: Office, hosts: t.Mapping[str, Json], before: Json) -> Non
     """Nothing is left that was not there before, but for a file that somebody edited."""
     edited = office.file("private").read_text().replace("audiomode:i:2", "audiomode:i:0")
     office.file("private").write_text(edited)
-    office.play({name: {**given, "enable_rdp_state": "absent"} for name, given in hosts.items()}).succeeded()
+    office.power_off("natted")
+    absent = {"enable_rdp_state": "absent", "enable_rdp_start_vm": True}
+    office.play({name: {**given, **absent} for name, given in hosts.items()}).succeeded()
 
     assert {path.name: path.read_text() for path in office.folder.iterdir()} == {"private.rdp": edited}
     left = differences(end_state(office.azure.state()), end_state(before))
@@ -172,7 +176,7 @@ def test_check_mode_on_fresh_vms_predicts_and_writes_nothing(office: Office, tmp
         assert any(task.endswith("Open the security groups") for task in run.changed(name))
     assert run.fact("enable_rdp_result", "natted")["port"] == 50001
     expected = {
-        "private": {"Have a public address", "Start the VM", "Make the folder for the files"},
+        "private": {"Have a public address", "Start the VM"},
         "natted": {"Write the file to sign in with", "Have Remote Desktop present it"},
     }
     for name, tasks in expected.items():
@@ -190,6 +194,6 @@ def test_each_tag_alone(office: Office) -> None:
         "power": ["Start the VM"],
         "address": ["Have a public address"],
         "rule": ["Open the security groups"],
-        "file": ["Make the folder for the files", "Write the file to sign in with"],
+        "file": ["Write the file to sign in with"],
         "probe": [],
     }

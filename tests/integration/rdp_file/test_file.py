@@ -192,7 +192,7 @@ def test_a_given_address_takes_its_name_from_the_vm(desk: Desk) -> None:
     [
         ("missing/win1.rdp", "FolderNotFound", "missing does not exist"),
         ("missing/", "FolderNotFound", "missing does not exist"),
-        ("file/win1.rdp", "FolderNotFound", "file does not exist"),
+        ("file/win1.rdp", "FolderNotFound", "file is not a folder"),
         ("x" * 300, "FileNotWritable", "can't be written"),
         ("a\0b", "FileNotWritable", "not a possible path"),
         ("pipe", "FileNotReadable", "not a small ordinary file"),
@@ -206,6 +206,16 @@ def test_a_destination_that_can_not_be_is_said(desk: Desk, dest: str, code: str,
     error = desk.refused(**LOCAL, dest=f"{desk.folder}/{dest}")
     assert error.code == code
     assert words in error.message
+
+
+def test_a_folder_is_made_on_request(desk: Desk) -> None:
+    dest = desk.folder / "more" / "files"
+    predicted = desk.run(**LOCAL, dest=f"{dest}/", create_folder=True, check_mode=True)
+    assert (predicted.changed, dest.parent.exists()) == (True, False)
+    assert desk.run(**LOCAL, dest=f"{dest}/", create_folder=True).changed
+    assert [folder.stat().st_mode & 0o777 for folder in (dest, dest.parent)] == [0o700, 0o700]
+    assert not desk.run(**LOCAL, dest=f"{dest}/", create_folder=True).changed
+    assert desk.refused(**LOCAL, dest="/sys/more/win1.rdp", create_folder=True).code == "FileNotWritable"
 
 
 def test_a_folder_that_refuses_is_said(desk: Desk) -> None:

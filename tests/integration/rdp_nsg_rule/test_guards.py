@@ -114,6 +114,7 @@ def test_no_group_behind_what_is_of_the_standard_sku_lets_nothing_in(bench: Benc
 
 @pytest.mark.parametrize("vm", ["private", "internal"])
 def test_no_group_before_a_private_vm_is_a_warning(bench: Bench, vm: str) -> None:
+    assert bench.refused(vm, public_address_follows=True).code == "NoSecurityGroup"
     outcome = bench.run(vm)
     assert (outcome.changed, outcome.thing["groups"]) == (False, [])
     assert f"No security group guards the virtual machine {vm}" in outcome.warnings[0]

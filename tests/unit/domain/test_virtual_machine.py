@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.errors import NotReady
-from ansible_collections.azvm.access.plugins.module_utils._domain.power import ACTIONS, planned_power
+from ansible_collections.azvm.access.plugins.module_utils._domain.power import ACTIONS, doubts_about, planned_power
 from ansible_collections.azvm.access.plugins.module_utils._domain.resource_id import ResourceId
 from ansible_collections.azvm.access.plugins.module_utils._domain.virtual_machine import (
     AgentState,
@@ -84,6 +84,8 @@ def test_a_stopped_vm_is_told_how_to_be_started() -> None:
         ("started", PowerState.RUNNING, None, PowerState.RUNNING),
         ("started", PowerState.DEALLOCATED, "start", PowerState.RUNNING),
         ("started", PowerState.STOPPED, "start", PowerState.RUNNING),
+        ("running", PowerState.RUNNING, None, PowerState.RUNNING),
+        ("running", PowerState.UNKNOWN, None, PowerState.UNKNOWN),
         ("restarted", PowerState.RUNNING, "restart", PowerState.RUNNING),
         ("redeployed", PowerState.RUNNING, "redeploy", PowerState.RUNNING),
         ("reapplied", PowerState.DEALLOCATED, "reapply", PowerState.DEALLOCATED),
@@ -107,7 +109,24 @@ def test_what_needs_a_running_vm_is_refused_before_azure_does(state: str, found:
     assert caught.value.code == "VmNotRunning"
 
 
-@pytest.mark.parametrize("state", list(ACTIONS))
+@pytest.mark.parametrize("state", [state for state in ACTIONS if state != "running"])
 @pytest.mark.parametrize("found", [PowerState.STARTING, PowerState.STOPPING, PowerState.DEALLOCATING])
 def test_a_vm_on_its_way_is_waited_for(state: str, found: PowerState) -> None:
     assert planned_power(replace(VM, power_state=found), state).wait_first
+
+
+def test_a_vm_that_starts_by_itself_is_all_that_running_waits_for() -> None:
+    plan = planned_power(replace(VM, power_state=PowerState.STARTING), "running")
+    assert (plan.wait_first, plan.action) == (True, None)
+    for found in set(PowerState) - {PowerState.STARTING, PowerState.RUNNING, PowerState.UNKNOWN}:
+        with pytest.raises(NotReady) as caught:
+            planned_power(replace(VM, power_state=found), "running")
+        assert (caught.value.code, "start_vm" in caught.value.hint) == ("VmNotRunning", True)
+
+
+def test_a_failed_vm_is_explained() -> None:
+    assert doubts_about(VM) == ()
+    (doubt,) = doubts_about(replace(VM, provisioning_state="Failed", failure="VMStartTimedOut"))
+    assert "win1" in doubt
+    assert "VMStartTimedOut" in doubt
+    assert "state: reapplied" in doubt
