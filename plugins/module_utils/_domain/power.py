@@ -82,7 +82,7 @@ class PowerPlan:
 
 
 def planned_power(vm: VirtualMachine, state: str) -> PowerPlan:
-    """Raise :class:`NotReady` when Azure would refuse the action in the VM's power state, or none may bring it about."""
+    """Raise :class:`NotReady` when Azure would refuse the action in the VM's power state, or no action may be taken."""
     wanted = ACTIONS[state]
     result = wanted.result or vm.power_state
     if vm.power_state in wanted.satisfied_by:
@@ -105,7 +105,8 @@ def doubts_about(vm: VirtualMachine) -> tuple[str, ...]:
     if vm.provisioning_state.lower() != "failed":
         return ()
     reason = f" ({vm.failure})" if vm.failure else ""
-    return (
+    doubt = (
         f"The provisioning state of the {vm} is Failed: Azure did not finish the last change of it{reason}. It may work"
-        " all the same. azvm.access.vm_power with state: reapplied has Azure apply its configuration once more.",
+        " all the same. azvm.access.vm_power with state: reapplied has Azure apply its configuration once more."
     )
+    return (doubt,)

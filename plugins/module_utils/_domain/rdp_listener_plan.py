@@ -226,7 +226,8 @@ def _require_port_free(state: RdpState, wanted: WantedRdp) -> None:
 def _warnings(state: RdpState, wanted: WantedRdp, port: int) -> t.Iterator[str]:
     if wanted.thumbprint is not None and _policy_binds_another(state, wanted):
         bound = state.listener.thumbprint if state.listener else ""
-        yield f"Group Policy binds Remote Desktop to the certificate {bound}; {wanted.thumbprint} can't be bound here."
+        other = f"the certificate {bound}" if bound else "another certificate"
+        yield f"Group Policy binds Remote Desktop to {other}; {wanted.thumbprint} can't be bound here."
     elif wanted.thumbprint is not None and state.key_access is KeyAccess.UNKNOWN:
         yield (
             f"Whether NETWORK SERVICE may read the private key of the certificate {wanted.thumbprint} can't be told,"

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._azure import network
-from .._domain.network import chosen_interface
 from .access_probe import Options, probe_access
-from .vm_way import Way, way_to
+from .vm_way import Way, interface_of, way_to
 
 if t.TYPE_CHECKING:
     from .._domain.outcome import Document
@@ -26,10 +24,7 @@ def way_from_here(options: ListenerOptions, port: int, vm: VirtualMachine, conte
     """The way to ``port``: at the address that is given, else the public one, or else the private one."""
     if options.address:
         return Way(address=options.address, port=port)
-    nic = network.network_interface(
-        context.azure, chosen_interface(vm.network_interfaces, options.network_interface, vm=str(vm))
-    )
-    return way_to(nic, kind="auto", port=port, context=context)
+    return way_to(interface_of(vm, options.network_interface, context), kind="auto", port=port, context=context)
 
 
 def probe_once(way: Way, expected: Expectation, context: Context) -> Document:

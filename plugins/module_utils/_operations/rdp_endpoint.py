@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._azure import network
 from .._domain.errors import NotReady
-from .._domain.network import chosen_interface
-from .vm_way import way_to
+from .vm_way import interface_of, way_to
 
 if t.TYPE_CHECKING:
     from .._domain.network import NetworkInterface
@@ -35,9 +33,7 @@ def rdp_endpoint(
 
     ``auto`` prefers the DNS name. Raises :class:`NotReady` when there is no such way.
     """
-    nic = network.network_interface(
-        context.azure, chosen_interface(vm.network_interfaces, network_interface, vm=str(vm))
-    )
+    nic = interface_of(vm, network_interface, context)
     way = way_to(nic, kind=address_type, port=port, context=context, named=True)
     if way is None:
         raise _no_address(vm, nic, address_type)

@@ -9,11 +9,13 @@ import typing as t
 from dataclasses import dataclass
 
 from .._azure import network
+from .._domain.network import chosen_interface
 from .._domain.resource_id import ResourceId
 from .nat import nat_endpoint
 
 if t.TYPE_CHECKING:
     from .._domain.network import NetworkInterface
+    from .._domain.virtual_machine import VirtualMachine
     from .context import Context
 
 
@@ -27,6 +29,11 @@ class Way:
     address: str
     port: int
     nat_rule: str | None = None
+
+
+def interface_of(vm: VirtualMachine, wanted: str | None, context: Context) -> NetworkInterface:
+    """The interface of the VM that is ``wanted`` by name or id, else the primary one: one read."""
+    return network.network_interface(context.azure, chosen_interface(vm.network_interfaces, wanted, vm=str(vm)))
 
 
 def way_to(nic: NetworkInterface, *, kind: str, port: int, context: Context, named: bool = False) -> Way | None:

@@ -63,7 +63,7 @@ CASES = {
     ),
     "fixed_desk.1": Case(
         code="CertificateMismatch",
-        says=("certificate", "Group Policy"),
+        says=("presents the certificate", "is expected"),
         variables={**CERTIFICATE, "enable_rdp_probe_timeout": 3},
         way_out={},
         opened=True,
@@ -115,7 +115,12 @@ def test_each_says_what_to_do_and_then_that_helps(office: Office) -> None:
     notes = office.controller.folder / "notes"
     notes.write_text("Somebody's.")
 
-    run = office.play({name: {"notes": str(notes), **case.variables} for name, case in CASES.items()})
+    run = office.play(
+        {
+            name: {"notes": str(notes), "enable_rdp_file_name": f"{name}.rdp", **case.variables}
+            for name, case in CASES.items()
+        }
+    )
 
     assert run.code == HOST_FAILED
     for name, case in CASES.items():
@@ -124,6 +129,7 @@ def test_each_says_what_to_do_and_then_that_helps(office: Office) -> None:
         assert [word for word in case.says if word not in told] == [], told
         assert failed.result.get("failure", {}).get("code") == case.code, told
         assert "Traceback" not in told
+    assert "Group Policy" in str(run.of("Have Remote Desktop present it", "fixed_desk.1")["warnings"])
     writes, vm_of = office.azure.writes(), {name: case.variables.get("vm_name", name) for name, case in CASES.items()}
     written_for = {name for name, vm in vm_of.items() if any(vm in write for write in writes)}
     assert written_for == {name for name, case in CASES.items() if case.opened or case.begun}
@@ -153,13 +159,14 @@ def test_runs_that_meet(office: Office) -> None:
     runs = [office.begin(shared), office.begin({"plain": {}, "natted": CERTIFICATE})]
     for run in runs:
         run.wait().succeeded()
-    office.azure.mark()
-
-    again = office.play({**shared, "natted": CERTIFICATE}).succeeded()
-
-    assert (again.changed(), office.azure.writes()) == ([], [])
     assert office.rules("open-nsg") == ["Port_3389_filtered", "Port_3389_natted", "Port_3389_plain"]
-    assert len({again.fact("enable_rdp_result", name)["thumbprint"] for name in ("filtered", "natted")}) == 2
+
+    again = office.play({**shared, "natted": {**CERTIFICATE, "enable_rdp_force_renew": True}}).succeeded()
+
+    assert again.changed("plain") + again.changed("filtered") == []
+    assert again.changed("natted")[-1].endswith("Keep the certificate for clients to trust")
+    (group,) = office.resource("natted")["osProfile"]["secrets"]
+    assert len(group["vaultCertificates"]) == 1, "the new version took the old one's place"
 
 
 # For a VM that is off and has no public address, with everything asked for.
@@ -173,7 +180,9 @@ WRONG: dict[str, tuple[Json, str, str]] = {
     "gateway": ({"enable_rdp_gateway": {"host": "two words"}}, "InvalidOption", "gateway.host"),
     "drive": ({"enable_rdp_redirect": {"drives": ["CD"]}}, "InvalidDrive", "CD"),
     "publisher": ({"enable_rdp_sign_with": {"file": "/nowhere.pfx"}}, "FileNotReadable", "/nowhere.pfx"),
-    "folder": ({"enable_rdp_folder": "/sys/desktops"}, "FileNotWritable", "/sys"),
+    "folder": ({"enable_rdp_folder": f"{__file__}/desktops"}, "FolderNotFound", "is not a folder"),
+    "vault": ({"enable_rdp_vault_name": "a_vault!"}, "InvalidVaultName", "a_vault!"),
+    "certificate": ({"enable_rdp_certificate_name": "a certificate"}, "InvalidCertificateName", "a certificate"),
     "off": ({"enable_rdp_start_vm": False}, "VmNotRunning", "start_vm"),
     "absent": ({"enable_rdp_start_vm": False, "enable_rdp_state": "absent"}, "VmNotRunning", "start_vm"),
 }
