@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing as t
 
-from . import access_probe
+from .._domain.probe_causes import Protocol
+from .._domain.probe_observations import Expectation
+from .access_probe import Options, run
 
-if TYPE_CHECKING:
+if t.TYPE_CHECKING:
     from .._domain.outcome import Document
     from .._domain.resource_id import VmTarget
     from .context import Context
@@ -19,22 +21,10 @@ _CONNECT_SECONDS = 5.0
 
 def rdp_probe(vm: VmTarget, port: int, context: Context) -> Document:
     """The ``probe`` result of access_probe; ``verified`` in it is the answer."""
-    options = access_probe.Options.from_parameters(
-        {
-            "protocol": "rdp",
-            "port": port,
-            "address": None,
-            "address_type": "auto",
-            "network_interface": None,
-            "expected_thumbprint": None,
-            "server_name": None,
-            "connect_timeout": _CONNECT_SECONDS,
-            "wait": False,
-            "required": False,
-            "subscription_id": vm.subscription,
-            "resource_group": vm.resource_group,
-            "vm_name": vm.name,
-            "vm_id": None,
-        }
+    options = Options(
+        expected=Expectation(protocol=Protocol.RDP, port=port),
+        target=vm,
+        connect_timeout=_CONNECT_SECONDS,
+        required=False,
     )
-    return access_probe.run(options, context).thing
+    return run(options, context).thing

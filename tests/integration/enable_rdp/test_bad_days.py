@@ -61,7 +61,7 @@ CASES = {
         way_out={"allowed_sources": ["198.51.100.7"], "enable_rdp_gateway": {"host": "gateway.example"}},
         opened=True,
     ),
-    "fixed_desk.1": Case(
+    "fixed_desk": Case(
         code="CertificateMismatch",
         says=("presents the certificate", "is expected"),
         variables={**CERTIFICATE, "enable_rdp_probe_timeout": 3},
@@ -129,7 +129,7 @@ def test_each_says_what_to_do_and_then_that_helps(office: Office) -> None:
         assert [word for word in case.says if word not in told] == [], told
         assert failed.result.get("failure", {}).get("code") == case.code, told
         assert "Traceback" not in told
-    assert "Group Policy" in str(run.of("Have Remote Desktop present it", "fixed_desk.1")["warnings"])
+    assert "Group Policy" in str(run.of("Have Remote Desktop present it", "fixed_desk")["warnings"])
     writes, vm_of = office.azure.writes(), {name: case.variables.get("vm_name", name) for name, case in CASES.items()}
     written_for = {name for name, vm in vm_of.items() if any(vm in write for write in writes)}
     assert written_for == {name for name, case in CASES.items() if case.opened or case.begun}
