@@ -132,7 +132,11 @@ def test_a_secret_stands_in_the_way_of_a_certificate(bench: Bench) -> None:
 @pytest.mark.parametrize("there", [True, False])
 def test_two_runs_at_once_are_served_by_one_version(bench: Bench, *, there: bool) -> None:
     bench.run(key_source="vault" if there else "controller")  # so that there is a vault
-    wish = {"key_source": "vault", "force_renew": there, "certificate_name": SECRET if there else "made-there"}
+    wish: dict[str, t.Any] = {
+        "key_source": "vault",
+        "force_renew": there,
+        "certificate_name": SECRET if there else "made-there",
+    }
     fault = bench.control.fault("hang-operation", method="POST", path="^/certificates/.*/create$", times=1)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(bench.run, **wish)
