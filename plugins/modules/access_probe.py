@@ -444,6 +444,8 @@ def main() -> None:
         "expected_thumbprint": {"type": "str"},
         "server_name": {"type": "str"},
         "connect_timeout": {"type": "float", "default": 5.0},
+        "username": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
         "wait": {"type": "bool", "default": False},
         "required": {"type": "bool", "default": True},
     }

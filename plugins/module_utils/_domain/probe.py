@@ -10,9 +10,10 @@ import typing as t
 from dataclasses import dataclass
 
 from .errors import AccessError
-from .probe_causes import STAGES, Cause, Protocol, Stage, hint
+from .probe_causes import Cause, Protocol, Stage
 from .probe_findings import JUDGES, probed_port
 from .probe_rdp import Nla
+from .probe_words import hint
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,10 +63,9 @@ class Verdict:
 
 def judge(observed: Observed, expected: Expectation, *, now: datetime) -> Verdict:
     """The verdict on the stages observed so far, which stop at the first one with a finding."""
-    stages = STAGES[expected.protocol]
-    reached = stages[0]
+    reached = expected.stages[0]
     warnings: list[Warned] = []
-    for stage in stages:
+    for stage in expected.stages:
         seen, findings = JUDGES[stage](observed, expected, now)
         if not seen:
             return Verdict(
@@ -130,11 +130,12 @@ def _verified(
         days = certificate.days_left(now)
         which += f", valid for {days} more days" if days >= 0 else ""
     nla = observed.rdp.nla if observed.rdp else None
+    signed_in = "; it accepts the credentials" if observed.authentication else ""
     return Verdict(
         verified=True,
         stage=stage,
         cause=None,
-        message=f"{_where(observed, expected)}: the service answers {which}{_NLA[nla]}.",
+        message=f"{_where(observed, expected)}: the service answers {which}{_NLA[nla]}{signed_in}.",
         hint=None if pinned else "Pass expected_thumbprint to be sure that it is this VM that answers.",
         warnings=warnings,
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 import types
 import typing as t
 
-from .probe_causes import Cause, Protocol, Stage
-from .probe_observations import Break, TcpState
+from .probe_causes import Break, Cause, Protocol, Stage
+from .probe_observations import TcpState
 from .probe_rdp import Nla, SecurityProtocol
+from .probe_words import TLS_MESSAGES, message
 from .server_name import name_matches, normalise_server_name
 
 if t.TYPE_CHECKING:
@@ -51,8 +52,8 @@ def _judge_tcp(observed: Observed, expected: Expectation, now: datetime) -> Judg
         return seen is not None, ()
     named = "" if seen.address == seen.host else f" ({seen.address})"
     if seen.state is TcpState.FILTERED:
-        message = f"no answer in {seen.seconds:.1f} seconds{named}, packets are dropped"
-        return True, (Finding(Cause.TCP_FILTERED, message),)
+        silence = f"no answer in {seen.seconds:.1f} seconds{named}, packets are dropped"
+        return True, (Finding(Cause.TCP_FILTERED, silence),)
     if seen.state is TcpState.CLOSED:
         return True, (Finding(Cause.TCP_CLOSED, f"the connection was refused at once{named}"),)
     return True, (Finding(Cause.TCP_UNREACHABLE, f"there is no way to the address{named}: {seen.error}"),)
@@ -63,7 +64,7 @@ def _judge_negotiation(observed: Observed, expected: Expectation, now: datetime)
     if seen is None:
         return False, ()
     if seen.decisive.broken is not None:
-        return True, (_broken(seen.decisive.broken),)
+        return True, (_broken(seen.decisive.broken, expected),)
     if seen.nla is Nla.OFF:
         return True, (Finding(Cause.NLA_OFF, "network level authentication is off"),)
     if seen.nla is Nla.SUPPORTED:
@@ -80,7 +81,7 @@ def _judge_tls(observed: Observed, expected: Expectation, now: datetime) -> Judg
     # A handshake with the expected certificate only can still fail where one that verifies nothing did not.
     outcome = _tls_break(observed.wsman) or seen.outcome
     if isinstance(outcome, Break):
-        return True, (_broken(outcome),)
+        return True, (_broken(outcome, expected),)
     return True, tuple(_judge_session(outcome, observed, expected, now))
 
 
@@ -120,11 +121,20 @@ def _judge_identify(observed: Observed, expected: Expectation, now: datetime) ->
     seen = observed.wsman
     if seen is None or seen.broken is None:
         return seen is not None, ()
-    return True, (_broken(seen.broken),)
+    return True, (_broken(seen.broken, expected),)
 
 
-def _broken(why: Break) -> Finding:
-    return Finding(why.cause, _BREAKS[why.cause].format(why.detail))
+def _judge_authentication(observed: Observed, expected: Expectation, now: datetime) -> Judgement:
+    if observed.rdp and not observed.rdp.authenticates:
+        return True, (Finding(Cause.NLA_NOT_OFFERED, "it checks no credentials before it opens a session"),)
+    seen = observed.authentication
+    if seen is None or seen.broken is None:
+        return seen is not None, ()
+    return True, (_broken(seen.broken, expected),)
+
+
+def _broken(why: Break, expected: Expectation) -> Finding:
+    return Finding(why.cause, message(why.cause, why.detail, protocol=expected.protocol))
 
 
 JUDGES: Mapping[Stage, t.Callable[[Observed, Expectation, datetime], Judgement]] = types.MappingProxyType(
@@ -134,47 +144,13 @@ JUDGES: Mapping[Stage, t.Callable[[Observed, Expectation, datetime], Judgement]]
         Stage.NEGOTIATE: _judge_negotiation,
         Stage.TLS: _judge_tls,
         Stage.IDENTIFY: _judge_identify,
-    }
-)
-
-_TLS_BREAKS: Mapping[Cause, str] = types.MappingProxyType(
-    {
-        Cause.NOT_TLS: "something other than TLS answers: {}",
-        Cause.TLS_SILENT: "the connection opens and then nothing comes ({})",
-        Cause.TLS_CLOSED: "the connection is closed during the TLS handshake ({})",
-        Cause.TLS_REFUSED: "the TLS handshake fails ({})",
-        Cause.CERTIFICATE_UNREADABLE: "its certificate can't be read ({})",
-        Cause.CERTIFICATE_CHANGED: "another connection a moment later shows another certificate ({})",
-        Cause.CERTIFICATE_REJECTED: "its certificate is the expected one, but does not verify ({})",
-    }
-)
-_BREAKS: Mapping[Cause, str] = types.MappingProxyType(
-    {
-        **_TLS_BREAKS,
-        Cause.NEGOTIATION_SILENT: "the connection opens, but the request for an RDP connection gets no answer ({})",
-        Cause.NEGOTIATION_CLOSED: "the connection is closed instead of an answer to the request for RDP ({})",
-        Cause.NEGOTIATION_UNEXPECTED: "the answer is not an X.224 connection confirm ({})",
-        Cause.NOT_RDP: "something other than RDP answers: {}",
-        Cause.TLS_REQUIRED: "it refuses because it wants TLS, which was offered ({})",
-        Cause.TLS_NOT_ALLOWED: "it refuses TLS, and RDP's own security, too ({})",
-        Cause.NO_SERVER_CERTIFICATE: "it refuses because its listener has no usable certificate ({})",
-        Cause.INCONSISTENT_REQUEST: "it refuses because the request contradicts itself ({})",
-        Cause.NLA_REQUIRED: "it refuses because it wants network level authentication, which was offered ({})",
-        Cause.CLIENT_CERTIFICATE_REQUIRED: "it refuses because it wants a client certificate ({})",
-        Cause.ENTRA_SIGN_IN_REQUIRED: "it refuses because it wants a sign-in with Microsoft Entra ({})",
-        Cause.NEGOTIATION_REFUSED: "it refuses for a reason that is not known here ({})",
-        Cause.IDENTIFY_SILENT: "the TLS connection stands, but WSMan Identify gets no answer ({})",
-        Cause.IDENTIFY_CLOSED: "the connection is closed instead of an answer to WSMan Identify ({})",
-        Cause.IDENTIFY_REFUSED: "WSMan Identify is refused ({})",
-        Cause.IDENTIFY_NOT_FOUND: "there is no /wsman ({})",
-        Cause.SERVICE_UNAVAILABLE: "Windows answers for a WinRM service that is not running ({})",
-        Cause.NOT_WSMAN: "the answer is not one to WSMan Identify ({})",
+        Stage.AUTHENTICATE: _judge_authentication,
     }
 )
 
 
 def _tls_break(wsman: Identification | None) -> Break | None:
-    return wsman.broken if wsman and wsman.broken and wsman.broken.cause in _TLS_BREAKS else None
+    return wsman.broken if wsman and wsman.broken and wsman.broken.cause in TLS_MESSAGES else None
 
 
 def judged_name(observed: Observed, expected: Expectation) -> str:

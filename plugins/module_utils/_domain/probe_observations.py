@@ -9,10 +9,12 @@ import typing as t
 from dataclasses import dataclass
 from enum import Enum
 
+from .probe_causes import STAGES, Stage
+
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from .probe_causes import Cause, Protocol
+    from .probe_causes import Break, Protocol
     from .probe_rdp import Negotiation
 
 
@@ -91,14 +93,6 @@ class Certificate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Break:
-    """Why an exchange ended early; ``detail`` is what the other side or the TLS library said, for people."""
-
-    cause: Cause
-    detail: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Session:
     """What a TLS handshake agreed on. ``version`` and ``cipher`` are OpenSSL's names, such as ``TLSv1.3``."""
 
@@ -133,16 +127,39 @@ class Identification:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Authentication:
+    """The one attempt to have credentials accepted by network level authentication.
+
+    ``sent`` says whether the answer that is made with the password left; from then on a refusal counts towards a
+    lock-out. ``version`` is that of CredSSP on which both sides agree, None before the server said its own. ``status``
+    is the NTSTATUS code of a server that refuses. ``broken`` is None only when the credentials were accepted by a
+    server that proved to own the key of its certificate.
+    """
+
+    seconds: float
+    sent: bool
+    version: int | None = None
+    status: int | None = None
+    broken: Break | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Expectation:
     """What the service has to be. ``thumbprint`` is in normal form; ``server_name`` None means: the address used.
 
-    ``port`` is the one that it has in the VM.
+    ``port`` is the one that it has in the VM. ``authenticates`` means that it also has to accept credentials.
     """
 
     protocol: Protocol
     port: int
     server_name: str | None = None
     thumbprint: str | None = None
+    authenticates: bool = False
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages to go through. The last one passed means that the service answers."""
+        return tuple(stage for stage in STAGES[self.protocol] if self.authenticates or stage is not Stage.AUTHENTICATE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +172,7 @@ class Observed:
     rdp: Negotiation | None = None
     tls: Handshake | None = None
     wsman: Identification | None = None
+    authentication: Authentication | None = None
 
     @property
     def host(self) -> str | None:

@@ -15,7 +15,7 @@ from .probe_causes import Cause
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .probe_observations import Break
+    from .probe_causes import Break
 
 
 class SecurityProtocol(IntEnum):
@@ -118,6 +118,11 @@ class Negotiation:
         return self.decisive.selected
 
     @property
+    def authenticates(self) -> bool:
+        """Whether a client gets network level authentication."""
+        return self.selected in _HYBRID
+
+    @property
     def accepted(self) -> tuple[SecurityProtocol, ...]:
         """Every protocol that the server selected once."""
         return tuple(sorted({reply.selected for reply in (self.first, *self.others) if reply.selected is not None}))
@@ -127,7 +132,7 @@ class Negotiation:
         """None when it could not be found out."""
         if self.selected in (SecurityProtocol.SSL, SecurityProtocol.RDP):
             return Nla.OFF
-        if self.selected not in _HYBRID:
+        if not self.authenticates:
             return None
         without = next((reply for reply in self.others if reply.offered == (SecurityProtocol.SSL,)), None)
         if without is None:

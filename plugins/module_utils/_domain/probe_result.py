@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .probe_causes import Protocol
+from .probe_credssp import status
 from .probe_findings import certificate_names, judged_name, probed_port, thumbprint_matches, timestamp
 from .probe_observations import Session
 from .probe_rdp import OFFERED, failure
@@ -18,6 +19,7 @@ if t.TYPE_CHECKING:
     from .outcome import Document
     from .probe import Verdict
     from .probe_observations import (
+        Authentication,
         Certificate,
         Connection,
         Expectation,
@@ -50,6 +52,7 @@ def describe(observed: Observed, expected: Expectation, verdict: Verdict, *, tri
         "rdp": _describe_negotiation(observed.rdp),
         "tls": _describe_handshake(observed, expected, now),
         "wsman": _describe_identification(observed.wsman),
+        "authentication": _describe_authentication(observed.authentication),
     }
 
 
@@ -129,5 +132,18 @@ def _describe_identification(seen: Identification | None) -> Document | None:
         "product_version": seen.product_version,
         "protocol_version": seen.protocol_version,
         "auth_methods": None if seen.auth_methods is None else list(seen.auth_methods),
+        "seconds": round(seen.seconds, 3),
+    }
+
+
+def _describe_authentication(seen: Authentication | None) -> Document | None:
+    if seen is None:
+        return None
+    refused = seen.status
+    return {
+        "accepted": seen.broken is None,
+        "sent": seen.sent,
+        "credssp_version": seen.version,
+        "status": None if refused is None else {"code": f"0x{refused:08X}", "name": status(refused).name},
         "seconds": round(seen.seconds, 3),
     }

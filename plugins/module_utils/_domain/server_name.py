@@ -19,7 +19,7 @@ _MAX_LENGTH = 253
 
 
 def parse_ip(text: str) -> IPAddress | None:
-    """The IP address that I(text) writes, without brackets and zone; None when it is a name."""
+    """The IP address that the text writes, without brackets and zone; None when it is a name."""
     bare = text.strip().removeprefix("[").removesuffix("]").partition("%")[0]
     try:
         return ipaddress.ip_address(bare)
@@ -48,7 +48,7 @@ def normalise_server_name(text: str) -> str:
 
 
 def name_matches(server_name: str, *, dns_names: Iterable[str], ip_addresses: Iterable[str]) -> bool:
-    """Whether one of the subject alternative names stands for I(server_name) (RFC 6125, section 6.4; RFC 9525).
+    """Whether one of the subject alternative names stands for the server's name (RFC 6125, section 6.4; RFC 9525).
 
     An address is only compared with IP addresses and a name only with DNS names. The subject's common name is not
     consulted at all, as TLS clients stopped doing that.

@@ -9,16 +9,14 @@ import contextlib
 import dataclasses
 import functools
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from .._azure import compute, network
 from .._domain.deadline import Deadline
 from .._domain.errors import InvalidInput, TimedOut
-from .._domain.network import chosen_interface
 from .._domain.outcome import Outcome
 from .._domain.probe import NotVerified, judge
-from .._domain.probe_causes import STAGES, Protocol, Stage
+from .._domain.probe_causes import Protocol, Stage
 from .._domain.probe_findings import judged_name, probed_port
 from .._domain.probe_observations import Expectation, Location, Observed, TcpState
 from .._domain.probe_rdp import SecurityProtocol
@@ -26,27 +24,24 @@ from .._domain.probe_result import describe
 from .._domain.resource_id import VmTarget
 from .._domain.server_name import normalise_server_name
 from .._domain.thumbprint import normalise_thumbprint
-from .._domain.virtual_machine import PowerState
 from .._probe.resolve import resolve
 from .._probe.tcp import probe_port
 from .._probe.tls import open_again, probe_handshake
-from .._probe.wsman import probe_identity
-from .._probe.x224 import ask_for_tls, probe_negotiation
-from .vm_way import way_to
 
 if t.TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping, Sequence
 
     from .._domain.probe import Verdict
+    from .._domain.probe_observations import Certificate
     from .._probe.channel import Channel
+    from .._probe.credssp import SignIn
     from .._probe.resolve import Endpoint
     from .context import Context
 
 _DEFAULT_PORTS = {Protocol.WINRM: 5986, Protocol.RDP: 3389}
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 15.0
-_SILENT_STATES = (PowerState.STOPPED, PowerState.STOPPING, PowerState.DEALLOCATED, PowerState.DEALLOCATING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +59,8 @@ class Options:
     connect_timeout: float = 5.0
     wait: bool = False
     required: bool = True
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, t.Any]) -> Options:
@@ -77,6 +74,12 @@ class Options:
         address = parameters["address"] or None
         if address:
             _checked(normalise_server_name, address, option="address")
+        username, password = parameters.get("username") or None, parameters.get("password") or None
+        if (username or password) and not (username and password and protocol is Protocol.RDP):
+            raise InvalidInput(
+                code="InvalidCredentials",
+                message="username and password go together, neither is empty, and they are for protocol rdp only.",
+            )
         return cls(
             expected=Expectation(
                 protocol=protocol,
@@ -85,6 +88,7 @@ class Options:
                 thumbprint=_checked(
                     normalise_thumbprint, parameters["expected_thumbprint"], option="expected_thumbprint"
                 ),
+                authenticates=username is not None,
             ),
             address=address,
             target=None if address else VmTarget.from_options(parameters),
@@ -93,6 +97,8 @@ class Options:
             connect_timeout=parameters["connect_timeout"],
             wait=parameters["wait"],
             required=parameters["required"],
+            username=username,
+            password=password,
         )
 
 
@@ -123,8 +129,14 @@ def _locate(options: Options, context: Context) -> Location:
     """Without an address given: three reads or more. No hosts when the VM has no address of the wanted kind."""
     if options.address or options.target is None:
         return Location(hosts=(options.address,) if options.address else ())
+    # What a task imports it compiles anew each time: nothing of Azure where that is not asked.
+    from .._azure import compute, network
+    from .._domain.network import chosen_interface
+    from .._domain.virtual_machine import PowerState
+    from .vm_way import way_to
+
     vm = compute.read_vm(context.azure, options.target)
-    if vm.power_state in _SILENT_STATES:
+    if vm.power_state in (PowerState.STOPPED, PowerState.STOPPING, PowerState.DEALLOCATED, PowerState.DEALLOCATING):
         return Location(hosts=(), not_running=vm.power_state.value)
     nic = network.network_interface(
         context.azure, chosen_interface(vm.network_interfaces, options.network_interface, vm=str(options.target))
@@ -141,7 +153,7 @@ def _probe(options: Options, *, locate: Callable[[], Location], deadline: Deadli
     pause = _FIRST_PAUSE
     tries = 1
     observed, verdict = _Try(options, location).run()
-    while options.wait and not verdict.verified and not deadline.passed:
+    while options.wait and not verdict.verified and not deadline.passed and not _signed_in(observed):
         deadline.pause(pause, waiting_for="access", last_seen=verdict.message)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
         if observed.tcp is None or observed.tcp.state is not TcpState.OPEN:
@@ -153,17 +165,31 @@ def _probe(options: Options, *, locate: Callable[[], Location], deadline: Deadli
     probe = describe(observed, options.expected, verdict, tries=tries, now=_now())
     if options.required and not verdict.verified:
         waited = f"Gave up after {deadline.seconds:.0f} seconds and {tries} tries; last seen: "
+        waited = waited if options.wait and not _signed_in(observed) else ""
         raise NotVerified(
             code=verdict.cause.value if verdict.cause else "NotVerified",
-            message=(waited if options.wait else "") + verdict.message,
+            message=waited + verdict.message,
             hint=verdict.hint or "",
             details=probe,
         )
     return Outcome(name="probe", thing=probe, before=None, after=None)
 
 
+def _signed_in(observed: Observed) -> bool:
+    """Whether the credentials went to the server, as they do once only: each wrong try counts towards a lock-out."""
+    return observed.authentication is not None and observed.authentication.sent
+
+
 def _now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def _sign_in(options: Options) -> SignIn | None:
+    if options.username is None or options.password is None:
+        return None
+    from .._probe.credssp import SignIn
+
+    return SignIn(username=options.username, password=options.password)
 
 
 class _Try:
@@ -174,17 +200,19 @@ class _Try:
         self._seconds = options.connect_timeout
         self._observed = Observed(location=location)
         self._endpoints: Sequence[Endpoint] = ()
+        self._sign_in = _sign_in(options)
         self._steps: Mapping[Stage, Callable[[], Observed]] = {
             Stage.RESOLVE: self._resolve,
             Stage.TCP: self._connect,
             Stage.NEGOTIATE: self._negotiate,
             Stage.TLS: self._shake_hands,
             Stage.IDENTIFY: self._identify,
+            Stage.AUTHENTICATE: self._authenticate,
         }
 
     def run(self) -> tuple[Observed, Verdict]:
         verdict = judge(self._observed, self._expected, now=_now())
-        for stage in STAGES[self._expected.protocol]:
+        for stage in self._expected.stages:
             self._observed = self._steps[stage]()
             verdict = judge(self._observed, self._expected, now=_now())
             if verdict.cause:
@@ -212,34 +240,58 @@ class _Try:
         return dataclasses.replace(self._observed, tcp=connection)
 
     def _negotiate(self) -> Observed:
+        from .._probe.x224 import probe_negotiation
+
         negotiation = probe_negotiation(self._endpoints[0], time_limit=self._deadline)
         return dataclasses.replace(self._observed, rdp=negotiation)
 
     def _shake_hands(self) -> Observed:
+        if self._observed.rdp and self._observed.rdp.selected is SecurityProtocol.RDP:
+            return self._observed
         deadline = self._deadline()
-        before: Callable[[socket.socket], None] | None = None
-        negotiation = self._observed.rdp
-        if negotiation is not None:
-            if negotiation.selected is SecurityProtocol.RDP:
-                return self._observed
-            before = functools.partial(ask_for_tls, offer=negotiation.decisive.offered, deadline=deadline)
-        handshake = probe_handshake(self._endpoints[0], server_name=self._server_name, deadline=deadline, before=before)
+        handshake = probe_handshake(
+            self._endpoints[0], server_name=self._server_name, deadline=deadline, before=self._before_tls(deadline)
+        )
         return dataclasses.replace(self._observed, tls=handshake)
+
+    def _before_tls(self, deadline: Deadline) -> Callable[[socket.socket], None] | None:
+        negotiation = self._observed.rdp
+        if negotiation is None:
+            return None
+        from .._probe.x224 import ask_for_tls
+
+        return functools.partial(ask_for_tls, offer=negotiation.decisive.offered, deadline=deadline)
+
+    def _open_again(self, certificate: Certificate, *, pinned: bool) -> Channel:
+        deadline = self._deadline()
+        return open_again(
+            self._endpoints[0],
+            certificate=certificate,
+            pinned=pinned,
+            server_name=self._server_name,
+            deadline=deadline,
+            before=self._before_tls(deadline),
+        )
 
     def _identify(self) -> Observed:
         certificate = self._observed.certificate
         if certificate is None:
             return self._observed
+        from .._probe.wsman import probe_identity
+
         pinned = self._expected.thumbprint is not None
-
-        def connect() -> Channel:
-            return open_again(
-                self._endpoints[0],
-                certificate=certificate,
-                pinned=pinned,
-                server_name=self._server_name,
-                deadline=self._deadline(),
-            )
-
+        connect = functools.partial(self._open_again, certificate, pinned=pinned)
         identification = probe_identity(connect, host=self._server_name, port=self._port, trusted=pinned)
         return dataclasses.replace(self._observed, wsman=identification)
+
+    def _authenticate(self) -> Observed:
+        certificate = self._observed.certificate
+        if (
+            certificate is None
+            or self._sign_in is None
+            or not (self._observed.rdp and self._observed.rdp.authenticates)
+        ):
+            return self._observed
+        # Its certificate was compared with the expected one; a client of Remote Desktop is not as strict as OpenSSL.
+        connect = functools.partial(self._open_again, certificate, pinned=False)
+        return dataclasses.replace(self._observed, authentication=self._sign_in.run(connect, host=self._server_name))

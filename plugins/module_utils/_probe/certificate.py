@@ -9,8 +9,8 @@ import hashlib
 import ssl
 import typing as t
 
-from .._domain.errors import MissingLibrary
 from .._domain.probe_observations import Certificate
+from .libraries import needs
 
 if t.TYPE_CHECKING:
     from cryptography import x509
@@ -21,14 +21,8 @@ _REMOTE_DESKTOP_AUTHENTICATION = "1.3.6.1.4.1.311.54.1.2"
 
 def read_certificate(der: bytes) -> Certificate:
     """Raises ValueError when the bytes are not a certificate that can be read, MissingLibrary without cryptography."""
-    try:
+    with needs("cryptography"):
         from cryptography import x509
-    except ImportError as error:
-        raise MissingLibrary(
-            code="MissingLibrary",
-            message=f"The Python package cryptography can't be imported: {error}.",
-            hint="Install it where the task runs; requirements.txt of the collection lists everything.",
-        ) from error
     try:
         return _read(der)
     except (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:

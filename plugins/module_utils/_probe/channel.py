@@ -9,8 +9,7 @@ import contextlib
 import ssl
 import typing as t
 
-from .._domain.probe_causes import Cause
-from .._domain.probe_observations import Break
+from .._domain.probe_causes import Break, Cause
 from .tcp import connect
 
 if t.TYPE_CHECKING:

@@ -10,8 +10,8 @@ import ssl
 import time
 import typing as t
 
-from .._domain.probe_causes import Cause
-from .._domain.probe_observations import Break, Handshake, Session
+from .._domain.probe_causes import Break, Cause
+from .._domain.probe_observations import Handshake, Session
 from .certificate import read_certificate
 from .channel import Broken, Channel, reconnect
 
@@ -55,15 +55,22 @@ def probe_handshake(
 
 
 def open_again(
-    endpoint: Endpoint, *, certificate: Certificate, pinned: bool, server_name: str, deadline: Deadline
+    endpoint: Endpoint,
+    *,
+    certificate: Certificate,
+    pinned: bool,
+    server_name: str,
+    deadline: Deadline,
+    before: Callable[[socket.socket], None] | None = None,
 ) -> Channel:
     """Another connection to a server that must present the very same certificate; raises Broken.
 
     ``pinned`` means that the certificate is known to be the right one: it is then the only trust anchor, and OpenSSL
-    verifies its name, dates and usage as every client of the VM will. Otherwise the connection proves nothing.
+    verifies its name, dates and usage as every client of the VM will. Otherwise the connection proves no more than the
+    first one did. ``before`` is that of :func:`probe_handshake`.
     """
     context = _trusting(certificate) if pinned else _tolerant()
-    channel = _open(endpoint, context=context, server_name=server_name, deadline=deadline)
+    channel = _open(endpoint, context=context, server_name=server_name, deadline=deadline, before=before)
     seen = hashlib.sha256(channel.peer_certificate).hexdigest().upper()
     if seen != certificate.thumbprint_sha256:
         channel.close()

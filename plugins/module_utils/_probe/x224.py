@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a Remote Desktop server wants connections secured: the X.224 negotiation. Credentials are never sent."""
+"""How a Remote Desktop server wants connections secured: the X.224 negotiation. Credentials are never in it."""
 
 from __future__ import annotations
 

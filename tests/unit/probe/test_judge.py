@@ -13,9 +13,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.probe import judge
-from ansible_collections.azvm.access.plugins.module_utils._domain.probe_causes import STAGES, Cause, Protocol, Stage
-from ansible_collections.azvm.access.plugins.module_utils._domain.probe_observations import (
+from ansible_collections.azvm.access.plugins.module_utils._domain.probe_causes import (
+    STAGES,
     Break,
+    Cause,
+    Protocol,
+    Stage,
+)
+from ansible_collections.azvm.access.plugins.module_utils._domain.probe_credssp import status
+from ansible_collections.azvm.access.plugins.module_utils._domain.probe_observations import (
+    Authentication,
     Certificate,
     Connection,
     Expectation,
@@ -89,6 +96,8 @@ NLA_REQUIRED = Negotiation(
 GOOD_RDP = dataclasses.replace(GOOD, rdp=NLA_REQUIRED, wsman=None)
 RDP = Expectation(protocol=Protocol.RDP, port=3389)
 PINNED_RDP = dataclasses.replace(RDP, thumbprint=SHA1)
+SIGN_IN = dataclasses.replace(PINNED_RDP, authenticates=True)
+ACCEPTED = dataclasses.replace(GOOD_RDP, authentication=Authentication(seconds=0.06, sent=True, version=6))
 
 
 def port(state: TcpState) -> Observed:
@@ -241,6 +250,54 @@ RDP_CASES: list[tuple[Observed, Stage, Cause, str]] = [
     (presents(good=GOOD_RDP, thumbprint="C3" * 20), Stage.TLS, Cause.CERTIFICATE_MISMATCH, f"where {SHA1} is expected"),
 ]
 
+
+def authentication_breaks(cause: Cause, code: int | None = None) -> Observed:
+    broken = Break(cause=cause, detail="the detail")
+    seen = Authentication(seconds=0.1, sent=True, version=6, status=code, broken=broken)
+    return dataclasses.replace(GOOD_RDP, authentication=seen)
+
+
+STATUSES = {
+    0x8009030C: (Cause.CREDENTIALS_REJECTED, "user name or the password is wrong"),
+    0xC000006D: (Cause.CREDENTIALS_REJECTED, "user name or the password is wrong"),
+    0xC000006A: (Cause.CREDENTIALS_REJECTED, "user name or the password is wrong"),
+    0xC0000064: (Cause.NO_SUCH_USER, "no such user"),
+    0xC0000234: (Cause.ACCOUNT_LOCKED_OUT, "locked out"),
+    0xC0000072: (Cause.ACCOUNT_DISABLED, "is disabled"),
+    0xC0000193: (Cause.ACCOUNT_EXPIRED, "account has expired"),
+    0xC0000071: (Cause.PASSWORD_EXPIRED, "password has expired"),
+    0xC0000224: (Cause.PASSWORD_MUST_CHANGE, "must be changed"),
+    0xC000006F: (Cause.OUTSIDE_LOGON_HOURS, "at this time"),
+    0xC0000070: (Cause.WORKSTATION_NOT_ALLOWED, "from this computer"),
+    0xC000006E: (Cause.ACCOUNT_RESTRICTED, "a restriction"),
+    0xC000015B: (Cause.LOGON_TYPE_NOT_GRANTED, "no right"),
+    0xC000005E: (Cause.NO_LOGON_SERVERS, "no domain controller"),
+    0xC0000418: (Cause.NTLM_BLOCKED, "NTLM"),
+    0xC0000001: (Cause.AUTHENTICATION_REFUSED, "not known here"),
+}
+SIGN_IN_CASES: list[tuple[Observed, Stage, Cause, str]] = [
+    *[
+        (authentication_breaks(status(code).cause, code), Stage.AUTHENTICATE, cause, text)
+        for code, (cause, text) in STATUSES.items()
+    ],
+    (
+        dataclasses.replace(GOOD_RDP, rdp=Negotiation(seconds=0.1, first=Reply(offered=OFFERED, selected=SSL_ONLY[0]))),
+        Stage.AUTHENTICATE,
+        Cause.NLA_NOT_OFFERED,
+        "checks no credentials",
+    ),
+    *[
+        (authentication_breaks(cause), Stage.AUTHENTICATE, cause, "the detail")
+        for cause in (
+            Cause.AUTHENTICATION_SILENT,
+            Cause.AUTHENTICATION_CLOSED,
+            Cause.AUTHENTICATION_UNEXPECTED,
+            Cause.SERVER_NOT_PROVEN,
+            Cause.CERTIFICATE_CHANGED,  # since it was read
+        )
+    ],
+]
+
 # What clients of Remote Desktop warn of: with an expected certificate it stops the probe, without one it does not.
 WARNINGS: list[tuple[Observed, Cause, str]] = [
     (
@@ -263,6 +320,7 @@ ALL_CASES = [
     *[(WINRM, *case) for case in CASES],
     *[(RDP, *case) for case in RDP_CASES if case[2] is not Cause.CERTIFICATE_MISMATCH],
     *[(PINNED_RDP, *case) for case in RDP_CASES],
+    *[(SIGN_IN, *case) for case in SIGN_IN_CASES],
     *[(PINNED_RDP, observed, Stage.TLS, cause, text) for observed, cause, text in WARNINGS],
 ]
 
@@ -408,6 +466,7 @@ def test_the_result() -> None:
             "auth_methods": ["Negotiate", "Kerberos"],
             "seconds": 0.04,
         },
+        "authentication": None,
     }
 
 
@@ -430,6 +489,28 @@ def test_rdp_verified_with_the_expected_certificate() -> None:
     }
     assert seen["tls"]["trusted"]
     assert seen["wsman"] is None
+
+
+def test_rdp_verified_with_credentials() -> None:
+    verdict = judge(ACCEPTED, SIGN_IN, now=NOW)
+    assert (verdict.verified, verdict.stage, verdict.hint) == (True, Stage.AUTHENTICATE, None)
+    assert verdict.message.endswith("is required; it accepts the credentials.")
+    assert describe(ACCEPTED, SIGN_IN, verdict, tries=1, now=NOW)["authentication"] == {
+        "accepted": True,
+        "sent": True,
+        "credssp_version": 6,
+        "status": None,
+        "seconds": 0.06,
+    }
+    untried = judge(GOOD_RDP, SIGN_IN, now=NOW)
+    assert (untried.verified, untried.stage, untried.cause) == (False, Stage.TLS, None)
+
+
+def test_the_status_of_a_refusal_is_told() -> None:
+    refusal = authentication_breaks(Cause.ACCOUNT_DISABLED, 0xC0000072)
+    seen = describe(refusal, SIGN_IN, judge(refusal, SIGN_IN, now=NOW), tries=1, now=NOW)["authentication"]
+    assert seen["accepted"] is False
+    assert seen["status"] == {"code": "0xC0000072", "name": "STATUS_ACCOUNT_DISABLED"}
 
 
 def test_rdp_as_windows_sets_itself_up() -> None:

@@ -16,8 +16,8 @@ from datetime import timedelta
 import pytest
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
-from ansible_collections.azvm.access.plugins.module_utils._domain.probe_causes import Cause
-from ansible_collections.azvm.access.plugins.module_utils._domain.probe_observations import Break, Session
+from ansible_collections.azvm.access.plugins.module_utils._domain.probe_causes import Break, Cause
+from ansible_collections.azvm.access.plugins.module_utils._domain.probe_observations import Session
 from ansible_collections.azvm.access.plugins.module_utils._probe.certificate import read_certificate
 from ansible_collections.azvm.access.plugins.module_utils._probe.channel import Broken
 from ansible_collections.azvm.access.plugins.module_utils._probe.resolve import Endpoint

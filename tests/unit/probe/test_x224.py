@@ -40,7 +40,7 @@ from ansible_collections.azvm.access.tests.unit.probe.servers import (
 )
 
 if t.TYPE_CHECKING:
-    from ansible_collections.azvm.access.plugins.module_utils._domain.probe_observations import Break
+    from ansible_collections.azvm.access.plugins.module_utils._domain.probe_causes import Break
     from ansible_collections.azvm.access.plugins.module_utils._domain.probe_rdp import Negotiation
     from ansible_collections.azvm.access.tests.unit.probe.servers import Behaviour
 
