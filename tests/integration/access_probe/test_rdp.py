@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from local_azure.testing import read_env, running
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from local_azure.testing import Running
+
     Json = dict[str, t.Any]
     Probe = Callable[..., Json]
 
@@ -30,11 +33,17 @@ GROUP = "access-rdp"
 
 
 @pytest.fixture(scope="module")
-def clients() -> Iterator[AzureClients]:
-    with running(str(SCENARIO), pace=0.002) as server, pytest.MonkeyPatch.context() as patch:
-        for key, value in server.env.items():
+def azure() -> Iterator[Running]:
+    with running(str(SCENARIO), pace=0.002) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def clients(azure: Running) -> Iterator[AzureClients]:
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in azure.env.items():
             patch.setenv(key, value)
-        environment = read_env(server.dir / "env.sh")
+        environment = read_env(azure.dir / "env.sh")
         made = AzureClients(sign_in({}, environment=environment), subscription=None, poll_interval=0.1, timeout=60)
         yield made
         made.compute.close()
@@ -51,7 +60,6 @@ def probe(clients: AzureClients) -> Probe:
             "protocol": "rdp",
             "resource_group": GROUP,
             "vm_name": name,
-            "connect_timeout": 0.5,
             "required": False,
             **changed,
         }
@@ -124,7 +132,7 @@ def test_other_security(probe: Probe, name: str, protocols: tuple[str, list[str]
     ],
 )
 def test_where_it_stops(probe: Probe, name: str, stage: str, cause: str) -> None:
-    seen = probe(name)
+    seen = probe(name, connect_timeout=1.0)
     assert (seen["verified"], seen["stage"], seen["cause"]) == (False, stage, cause)
     assert seen["hint"]
 
@@ -132,3 +140,60 @@ def test_where_it_stops(probe: Probe, name: str, stage: str, cause: str) -> None
 def test_on_the_port_it_was_moved_to(probe: Probe) -> None:
     seen = probe("moved", port=3390)
     assert (seen["verified"], seen["port"]) == (True, 3390)
+
+
+PASSWORD = "Jane's own 1"
+
+
+@pytest.mark.parametrize("username", ["jane", "GOOD\\jane", ".\\Jane"])
+def test_credentials_that_are_accepted(probe: Probe, username: str) -> None:
+    seen = probe("good", username=username, password=PASSWORD)
+    assert (seen["verified"], seen["stage"], seen["cause"]) == (True, "authenticate", None)
+    assert seen["authentication"] | {"seconds": None} == {
+        "accepted": True,
+        "sent": True,
+        "credssp_version": 6,
+        "status": None,
+        "seconds": None,
+    }
+    assert PASSWORD not in json.dumps(seen)
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "cause", "status"),
+    [
+        ("jane", "not hers", "CredentialsRejected", "STATUS_LOGON_FAILURE"),
+        ("nobody", PASSWORD, "CredentialsRejected", "STATUS_LOGON_FAILURE"),
+        ("OTHER\\jane", PASSWORD, "CredentialsRejected", "STATUS_LOGON_FAILURE"),
+        ("former", PASSWORD, "AccountDisabled", "STATUS_ACCOUNT_DISABLED"),
+        ("guesser", "anything", "AccountLockedOut", "STATUS_ACCOUNT_LOCKED_OUT"),
+        ("temporary", PASSWORD, "AccountExpired", "STATUS_ACCOUNT_EXPIRED"),
+        ("sleeper", PASSWORD, "PasswordExpired", "STATUS_PASSWORD_EXPIRED"),
+        ("newcomer", PASSWORD, "PasswordMustChange", "STATUS_PASSWORD_MUST_CHANGE"),
+    ],
+)
+def test_credentials_that_are_refused(probe: Probe, username: str, password: str, cause: str, status: str) -> None:
+    seen = probe("good", username=username, password=password)
+    assert (seen["verified"], seen["stage"], seen["cause"]) == (False, "authenticate", cause)
+    assert seen["authentication"]["status"]["name"] == status
+    assert username in seen["message"]
+
+
+def test_a_wrong_password_is_tried_once(probe: Probe, azure: Running) -> None:
+    """Also by who waits; the tenth time, the account is locked out."""
+
+    def failed() -> int:
+        guest = next(guest for key, guest in azure.state()["guests"].items() if key.endswith("/tls"))
+        return next(user["failed_sign_ins"] for user in guest["users"] if user["name"] == "azureuser")
+
+    wrong = {"username": "azureuser", "password": "not this one", "wait": True}
+    assert probe("tls", **wrong)["cause"] == "CredentialsRejected"
+    assert failed() == 1
+    assert [probe("tls", **wrong)["cause"] for _try in range(10)] == ["CredentialsRejected"] * 9 + ["AccountLockedOut"]
+    assert failed() == 10
+
+
+def test_credentials_where_none_can_be_checked(probe: Probe) -> None:
+    seen = probe("rdp", username="azureuser", password="not sent")
+    assert (seen["verified"], seen["stage"], seen["cause"]) == (False, "authenticate", "NlaNotOffered")
+    assert seen["authentication"] is None

@@ -33,7 +33,16 @@ def _machine(machine: Machine) -> Json:
         "computer_name": machine.computer_name,
         "running": machine.running,
         "agent": machine.agent,
-        "users": [{"name": user.name, "enabled": user.enabled, "admin": user.admin} for user in machine.users.values()],
+        "users": [
+            {
+                "name": user.name,
+                "enabled": user.enabled,
+                "admin": user.admin,
+                "trouble": user.trouble,
+                "failed_sign_ins": machine.failed_sign_ins.get(key, 0),
+            }
+            for key, user in machine.users.items()
+        ],
         "certificates": [
             {
                 "store": store,

@@ -38,7 +38,8 @@ What may be added, with its default::
 ``network_level_authentication`` (true), ``rdp_security_layer`` (negotiate; tls, rdp), ``rdp_trouble`` (none; hangs:
 connections open and get no answer; drops: they are closed; no_certificate: the bound one is gone; unreadable_key: the
 key of the bound one can't be used), ``rdp_policy`` (what a group policy fixes: certificate, enabled,
-network_level_authentication, security_layer), ``users`` (more local accounts: name, password, enabled, admin),
+network_level_authentication, security_layer), ``users`` (more local accounts: name, password, enabled, admin,
+trouble - none; locked_out, expired, password_expired, must_change),
 ``minimum_password_length`` (8), ``domain_controller`` (false), and ``vm_access`` (works; hangs: the VMAccess extension
 never reports; agent_dies: the agent falls silent when it is given one).
 """

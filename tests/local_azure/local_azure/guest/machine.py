@@ -20,7 +20,10 @@ from .winrm import WinRm
 
 Agent = Literal["ready", "starting", "unresponsive"]
 VmAccess = Literal["works", "hangs", "agent_dies"]
+AccountTrouble = Literal["none", "locked_out", "expired", "password_expired", "must_change"]
 MY = "My"
+# Of new Windows Servers, also for the built-in Administrator (Microsoft: account lockout threshold).
+LOCKOUT_THRESHOLD = 10
 TOKEN_FILTER_POLICY = r"HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System\LocalAccountTokenFilterPolicy"
 REMOTE_DESKTOP = "Remote Desktop"
 
@@ -30,7 +33,7 @@ class LocalUser:
     """A local account. `built_in` marks the built-in Administrator (RID 500).
 
     The account that Azure makes from osProfile.adminUsername is the built-in Administrator under another name, so
-    remote restrictions for other administrators do not touch it.
+    remote restrictions for other administrators do not touch it. `trouble` keeps it from signing in.
     """
 
     name: str
@@ -38,6 +41,11 @@ class LocalUser:
     enabled: bool = True
     admin: bool = True
     built_in: bool = False
+    trouble: AccountTrouble = "none"
+
+    @property
+    def may_sign_in(self) -> bool:
+        return self.enabled and bool(self.password) and self.trouble == "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +83,7 @@ class Machine:
         self.firewall = Firewall(windows_server_rules())
         self.registry: dict[str, int | str] = {}
         self.minimum_password_length = 8
+        self.failed_sign_ins: dict[str, int] = {}
         self.domain_controller = False
         self.vm_access: VmAccess = "works"
         self._running = True
@@ -129,6 +138,20 @@ class Machine:
     def set_password(self, name: str, password: str) -> None:
         """Set an existing account's password; new sign-ins need it at once. Raises KeyError for an unknown account."""
         self.set_user(replace(self.users[name.lower()], password=password))
+
+    def sign_in_failed(self, name: str) -> None:
+        """Count a wrong password; too many lock the account."""
+        user = self.user(name)
+        if user is None:
+            return
+        key = user.name.lower()
+        self.failed_sign_ins[key] = self.failed_sign_ins.get(key, 0) + 1
+        if self.failed_sign_ins[key] >= LOCKOUT_THRESHOLD and user.trouble == "none":
+            self.set_user(replace(user, trouble="locked_out"))
+
+    def sign_in_succeeded(self, user: LocalUser) -> None:
+        """Forget the wrong passwords before."""
+        self.failed_sign_ins.pop(user.name.lower(), None)
 
     # Certificates
 
@@ -216,8 +239,15 @@ class Machine:
             "running": self._running,
             "agent": self.agent,
             "users": [
-                {"name": user.name, "enabled": user.enabled, "admin": user.admin, "built_in": user.built_in}
-                for _key, user in sorted(self.users.items())
+                {
+                    "name": user.name,
+                    "enabled": user.enabled,
+                    "admin": user.admin,
+                    "built_in": user.built_in,
+                    "trouble": user.trouble,
+                    "failed_sign_ins": self.failed_sign_ins.get(key, 0),
+                }
+                for key, user in sorted(self.users.items())
             ],
             "certificates": [
                 {

@@ -66,7 +66,9 @@ def _set_account(machine: Machine, name: str, password: str) -> Component:
     if user is None:
         machine.set_user(LocalUser(name=name, password=password))
         return Component(name="Account", message=f"The local administrator {name} was created.")
-    machine.set_user(replace(user, password=password, enabled=True))
+    # A new password is neither expired nor to be changed; a lock-out, and the end of an account, are left (unverified).
+    trouble = "none" if user.trouble in {"password_expired", "must_change"} else user.trouble
+    machine.set_user(replace(user, password=password, enabled=True, trouble=trouble))
     return Component(name="Account", message=f"The password of {user.name} was set.")
 
 

@@ -1,4 +1,4 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remote Desktop of a machine, as far as it shows before anybody signs in."""
+"""Remote Desktop of a machine, up to the moment when somebody has signed in."""

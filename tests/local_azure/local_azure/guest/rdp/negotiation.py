@@ -30,10 +30,18 @@ _WITH_TLS = PROTOCOL_SSL | PROTOCOL_HYBRID | PROTOCOL_HYBRID_EX
 
 @dataclass(frozen=True, kw_only=True)
 class Negotiation:
-    """What the server answers, and whether TLS follows."""
+    """What the server answers, and what follows: TLS, and CredSSP in it."""
 
     confirm: bytes
-    tls: bool = False
+    protocol: int = PROTOCOL_RDP
+
+    @property
+    def tls(self) -> bool:
+        return bool(self.protocol & _WITH_TLS)
+
+    @property
+    def credssp(self) -> bool:
+        return bool(self.protocol & (PROTOCOL_HYBRID | PROTOCOL_HYBRID_EX))
 
 
 def negotiate(request: bytes, desktop: RemoteDesktop, *, has_certificate: bool = True) -> Negotiation | None:
@@ -50,7 +58,7 @@ def negotiate(request: bytes, desktop: RemoteDesktop, *, has_certificate: bool =
         return Negotiation(confirm=_confirm(NEGOTIATION_FAILURE, failure))
     for protocol in (PROTOCOL_HYBRID_EX, PROTOCOL_HYBRID, PROTOCOL_SSL):
         if offered & protocol:
-            return Negotiation(confirm=_confirm(NEGOTIATION_RESPONSE, protocol), tls=True)
+            return Negotiation(confirm=_confirm(NEGOTIATION_RESPONSE, protocol), protocol=protocol)
     if asked is None:
         return Negotiation(confirm=_packet(b""))
     return Negotiation(confirm=_confirm(NEGOTIATION_RESPONSE, PROTOCOL_RDP))

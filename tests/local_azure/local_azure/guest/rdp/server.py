@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Remote Desktop port on a real socket: X.224 negotiation, then TLS with the certificate of the listener."""
+"""The Remote Desktop port on a real socket: X.224 negotiation, TLS with the listener's certificate, then CredSSP."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import socket
 import struct
 
 from ..machine import Machine
-from .negotiation import TPKT_VERSION, negotiate
+from .credssp import CredSsp, read_message
+from .negotiation import PROTOCOL_HYBRID_EX, TPKT_VERSION, Negotiation, negotiate
 
 LARGEST_REQUEST = 1024
+AUTHORIZED = bytes(4)  # the Early User Authorization Result of MS-RDPBCGR, section 2.2.10.2
 PATIENCE = 30.0  # seconds a client has for each step
 
 
 async def serve(machine: Machine, connection: socket.socket) -> None:
-    """Serve an accepted socket: negotiate, do the handshake, and wait until the client leaves.
+    """Serve an accepted socket: negotiate, do the handshake, check credentials, and wait until the client leaves.
 
-    Nobody can sign in: CredSSP and everything after it is not modelled.
+    Nobody gets a desktop: what follows the sign-in is not modelled.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -36,12 +38,12 @@ async def serve(machine: Machine, connection: socket.socket) -> None:
                 return
             await loop.sock_sendall(connection, negotiation.confirm)
         if negotiation.tls:
-            await _secure(machine, connection)
+            await _secure(machine, connection, negotiation)
     except (OSError, TimeoutError):
         return  # the client left, was too slow, or does not trust the certificate
 
 
-async def _secure(machine: Machine, connection: socket.socket) -> None:
+async def _secure(machine: Machine, connection: socket.socket, negotiation: Negotiation) -> None:
     loop = asyncio.get_running_loop()
     # Making a key takes a moment.
     certificate = await asyncio.to_thread(machine.rdp_certificate)
@@ -55,7 +57,15 @@ async def _secure(machine: Machine, connection: socket.socket) -> None:
     transport, _protocol = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=certificate.tls)
     try:
         async with asyncio.timeout(PATIENCE):
+            if negotiation.credssp:
+                sign_in = CredSsp(machine, certificate)
+                while not sign_in.over:
+                    transport.write(sign_in.step(await read_message(reader)))
+                if sign_in.accepted and negotiation.protocol == PROTOCOL_HYBRID_EX:
+                    transport.write(AUTHORIZED)
             await reader.read(1)
+    except (asyncio.IncompleteReadError, ValueError):
+        return  # the client left, or does not speak CredSSP
     finally:
         transport.abort()
 

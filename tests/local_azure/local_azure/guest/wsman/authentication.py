@@ -8,26 +8,17 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import os
-import secrets
 import struct
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import spnego
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import NegotiateOptions, SpnegoError
 
-from ..certificates import in_memory_file
 from ..machine import LocalUser, Machine
-from .nt_hash import nt_hash
+from ..ntlm import account, accounts, authenticate_message, client_name
 
-NTLM_SIGNATURE = b"NTLMSSP\x00"
 AV_CHANNEL_BINDINGS = 10
-# pyspnego finds an acceptor's accounts only through an environment variable of the whole process.
-_USER_FILE_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,58 +86,29 @@ class Authentication:
 
     def _negotiate(self, token: bytes) -> Challenge | SignedIn:
         bindings = self._bindings if _has_channel_bindings(token) else None
-        with _accounts(self._machine):
+        with accounts(self._machine):
             try:
                 if self._context is None:
                     self._context = spnego.server(protocol="negotiate", options=NegotiateOptions.use_negotiate)
                 answer = self._context.step(token, channel_bindings=bindings)
             except (SpnegoError, ValueError, struct.error, IndexError, KeyError):
                 # pyspnego reports a wrong password as its own error and a damaged token as any of these.
+                self._machine.sign_in_failed(client_name(token).rpartition("\\")[2])
                 return self._refused()
         reply = (f"Negotiate {base64.b64encode(answer).decode()}",) if answer else ()
         if not self._context.complete:
             return Challenge(headers=reply)
         user = self._account(self._context.client_principal or "")
         self._context = None
-        return SignedIn(user=user, headers=reply) if user is not None else self._refused()
+        if user is None:
+            return self._refused()
+        self._machine.sign_in_succeeded(user)
+        return SignedIn(user=user, headers=reply)
 
     def _account(self, name: str) -> LocalUser | None:
-        """An account that may sign in, by its name with or without a domain that means this machine."""
-        domain, _backslash, plain = name.rpartition("\\")
-        if domain.lower() not in {one.lower() for one in _domains(self._machine)}:
-            return None
-        user = self._machine.user(plain)
-        return user if user is not None and user.enabled and user.password else None
-
-
-def _domains(machine: Machine) -> tuple[str, ...]:
-    """What clients may write before the backslash of a local account's name."""
-    return ("", ".", machine.computer_name, "WORKGROUP")
-
-
-@contextmanager
-def _accounts(machine: Machine) -> Iterator[None]:
-    """Let pyspnego see the accounts of this machine, and only for the moment of one step.
-
-    One line per name that a client may give its domain, in the format of smbpasswd, because it takes any character in a
-    password. The LM hash is random, so that nobody signs in with LM.
-    """
-    lines = [
-        f"{domain}\\{user.name}:0:{secrets.token_hex(16)}:{nt_hash(user.password).hex()}:[U]:LCT-0\n".lstrip("\\")
-        for user in machine.users.values()
-        if user.enabled and user.password
-        for domain in _domains(machine)
-    ]
-    with _USER_FILE_LOCK, in_memory_file("".join(lines).encode()) as path:
-        before = os.environ.get("NTLM_USER_FILE")
-        os.environ["NTLM_USER_FILE"] = path
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["NTLM_USER_FILE"]
-            else:
-                os.environ["NTLM_USER_FILE"] = before
+        """An account that may sign in."""
+        user = account(self._machine, name)
+        return user if user is not None and user.may_sign_in else None
 
 
 def _has_channel_bindings(token: bytes) -> bool:
@@ -154,9 +116,8 @@ def _has_channel_bindings(token: bytes) -> bool:
 
     WinRM's CbtHardeningLevel is Relaxed: bindings that are sent must be right, none need be sent.
     """
-    start = token.find(NTLM_SIGNATURE)
-    message = token[start:] if start >= 0 else b""
-    if len(message) < 28 or struct.unpack_from("<I", message, 8)[0] != 3:
+    message = authenticate_message(token)
+    if message is None:
         return False
     length, _room, offset = struct.unpack_from("<HHI", message, 20)
     pairs = message[offset : offset + length][44:]  # 16 bytes of proof, 28 bytes before the attribute pairs
