@@ -184,7 +184,7 @@ def test_a_wrong_password_is_tried_once(probe: Probe, azure: Running) -> None:
 
     def failed() -> int:
         guest = next(guest for key, guest in azure.state()["guests"].items() if key.endswith("/tls"))
-        return next(user["failed_sign_ins"] for user in guest["users"] if user["name"] == "azureuser")
+        return next(int(user["failed_sign_ins"]) for user in guest["users"] if user["name"] == "azureuser")
 
     wrong = {"username": "azureuser", "password": "not this one", "wait": True}
     assert probe("tls", **wrong)["cause"] == "CredentialsRejected"

@@ -8,12 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-import typing as t
+from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.azvm.access.tests.integration.rdp_servers.servers import LOGIN_SCREEN, path_of, process
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 # Exit codes of xfreerdp: all went well; the certificate is not accepted; it is, and then nothing comes.
 DONE = 0
@@ -22,33 +20,51 @@ TRANSPORT_FAILED = 147
 _SECONDS = 30.0
 
 
-def connect(target: str, *options: str, display: str, home: Path, trusted: Path | None = None) -> tuple[int, str]:
-    """Connect as far as the sign-in: the exit code, and what was said. ``trusted`` is a PEM file."""
-    command = [_path("xfreerdp"), target, "+auth-only", "/u:nobody", "/p:nothing", "/timeout:5000", *options]
-    trust = {"SSL_CERT_FILE": str(trusted)} if trusted else {}
-    done = subprocess.run(
-        command,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "HOME": str(home), "DISPLAY": display, **trust},
-    )
-    return done.returncode, done.stdout + done.stderr
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """FreeRDP's xfreerdp on a display, with what it keeps in a folder."""
 
+    display: str
+    home: Path
 
-def photograph_login(file: Path, *options: str, display: str, home: Path, picture: Path) -> None:
-    """Open a .rdp file until the login screen of xrdp is drawn, and keep what the display shows then."""
-    log = home / "xfreerdp.out"
-    end = time.monotonic() + _SECONDS
-    with process(["xfreerdp", str(file), *options], log=log, DISPLAY=display, HOME=str(home)) as client:
-        while True:
-            subprocess.run([_path("import"), "-display", display, "-window", "root", str(picture)], check=True)
-            if _is_login_screen(picture):
-                return
-            assert client.poll() is None, f"it ended:\n{log.read_text(errors='replace')}"
-            assert time.monotonic() < end, f"no login screen:\n{log.read_text(errors='replace')}"
-            time.sleep(0.2)
+    def connect(
+        self,
+        target: str,
+        *options: str,
+        trusted: Path | None = None,
+        account: tuple[str, str] | None = ("nobody", "nothing"),
+    ) -> tuple[int, str]:
+        """Connect as far as the sign-in: the exit code, and what was said. ``trusted`` is a PEM file.
+
+        ``account`` is a name and a password; None for the name in a file.
+        """
+        credentials = [f"/u:{account[0]}", f"/p:{account[1]}"] if account else ["/p:nothing"]
+        command = [_path("xfreerdp"), target, "+auth-only", *credentials, "/timeout:10000", *options]
+        trust = {"SSL_CERT_FILE": str(trusted)} if trusted else {}
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "HOME": str(self.home), "DISPLAY": self.display, **trust},
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def photograph_login(self, file: Path, *options: str, picture: Path) -> None:
+        """Open a .rdp file until the login screen of xrdp is drawn, and keep what the display shows then."""
+        log = self.home / "xfreerdp.out"
+        end = time.monotonic() + _SECONDS
+        command = ["xfreerdp", str(file), *options]
+        with process(command, log=log, DISPLAY=self.display, HOME=str(self.home)) as running:
+            while True:
+                seen = [_path("import"), "-display", self.display, "-window", "root", str(picture)]
+                subprocess.run(seen, check=True)
+                if _is_login_screen(picture):
+                    return
+                assert running.poll() is None, f"it ended:\n{log.read_text(errors='replace')}"
+                assert time.monotonic() < end, f"no login screen:\n{log.read_text(errors='replace')}"
+                time.sleep(0.2)
 
 
 def _is_login_screen(picture: Path) -> bool:

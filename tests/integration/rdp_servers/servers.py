@@ -17,6 +17,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_azure.guest.nt_hash import nt_hash
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -30,6 +32,8 @@ PACKAGES = {
 }
 # The colour around the login window of xrdp, as hexadecimal digits.
 LOGIN_SCREEN = "1a6b4d"
+# Whom freerdp-shadow lets in.
+ACCOUNT = ("azureuser", "A password: its own 1")
 _ADDRESS = "127.0.0.1"
 _SECONDS = 20.0
 
@@ -123,8 +127,11 @@ def xrdp(security_layer: SecurityLayer, *, certificate: Path, key: Path, folder:
 def freerdp_shadow(*, folder: Path, display: str) -> Iterator[RdpServer]:
     """FreeRDP's server with network level authentication; it shares ``display`` and makes a certificate for itself."""
     port = free_port()
-    log = folder / "shadow.out"
+    log, accounts = folder / "shadow.out", folder / "sam"
+    name, password = ACCOUNT
+    accounts.write_text(f"{name}:::{nt_hash(password).hex()}:::\n", encoding="ascii")
     command = ["freerdp-shadow-cli", f"/bind-address:{_ADDRESS}", f"/port:{port}", "/sec:nla", "+auth"]
+    command.append(f"/sam-file:{accounts}")
     environment = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / ".config"), "DISPLAY": display}
     with process(command, log=log, **environment) as running:
         wait_for(port, running, log)

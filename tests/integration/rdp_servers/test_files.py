@@ -1,40 +1,28 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that rdp_file wrote, opened by FreeRDP's client up to the login screen of a real xrdp."""
+"""Files that rdp_file wrote, opened by FreeRDP's client up to the login screen of a real xrdp: see .cache/rdp."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
-from ansible_collections.azvm.access.tests.integration.rdp_file.conftest import Desk, publisher_in
-from ansible_collections.azvm.access.tests.integration.rdp_servers.client import photograph_login
-from ansible_collections.azvm.access.tests.integration.rdp_servers.servers import xrdp
+from ansible_collections.azvm.access.tests.integration.rdp_file.conftest import publisher_in
+from ansible_collections.azvm.access.tests.integration.rdp_servers.client import DONE
 from ansible_collections.azvm.access.tests.integration.support.controller import CLONE
-from ansible_collections.azvm.access.tests.unit.probe.identities import issue_into
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from ansible_collections.azvm.access.tests.integration.rdp_file.conftest import Desk
+    from ansible_collections.azvm.access.tests.integration.rdp_servers.client import Client
+    from ansible_collections.azvm.access.tests.integration.rdp_servers.conftest import Xrdp
 
 PICTURES = CLONE / ".cache" / "rdp"
 # All of the display.
 SCREEN = {"mode": "window", "width": 800, "height": 600}
-
-
-def no_credentials() -> t.NoReturn:
-    raise AssertionError("Azure was asked")
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    azure = AzureClients(no_credentials, subscription=None, poll_interval=0.1, timeout=60)
-    (tmp_path / "files").mkdir()
-    return Desk(folder=tmp_path / "files", azure=azure)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,21 +42,53 @@ CASES = (
 )
 
 
+@pytest.fixture
+def publisher(tmp_path: Path) -> dict[str, t.Any]:
+    return publisher_in(tmp_path).signer
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_opens_up_to_the_login_screen(
-    case: Case, desk: Desk, display: str, tmp_path: Path, record_property: Callable[[str, object], None]
+    case: Case,
+    desk: Desk,
+    publisher: dict[str, t.Any],
+    real_xrdp: Xrdp,
+    client: Client,
 ) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     picture = PICTURES / f"{case.name}.png"
     picture.unlink(missing_ok=True)
-    identity = issue_into(tmp_path)("127.0.0.1").file
     given: dict[str, t.Any] = {"username": case.username, "screen": SCREEN}
     if case.signed:
-        given["sign_with"] = publisher_in(tmp_path).signer
+        given["sign_with"] = publisher
+    server = real_xrdp("negotiate")
 
-    with xrdp("negotiate", certificate=identity, key=identity, folder=tmp_path) as server:
-        written = desk.run(address=server.address, port=server.port, **given).thing
-        photograph_login(desk.folder / "127.0.0.1.rdp", "/cert:ignore", display=display, home=tmp_path, picture=picture)
+    written = desk.run(address=server.address, port=server.port, **given).thing
+    client.photograph_login(Path(written["path"]), "/cert:ignore", picture=picture)
 
     assert (written["encoding"], bool(written["signed"])) == (case.encoding, case.signed)
-    record_property("summary", f"the login screen is in {picture.relative_to(CLONE)}")
+
+
+EVERYTHING: dict[str, t.Any] = {
+    "username": "win1\\j\u00fcrgen",
+    "computer_name": "win1",
+    "administrative_session": True,
+    "server_authentication": "require",
+    "screen": {"mode": "full", "width": 1280, "height": 800, "all_monitors": False, "smart_sizing": True},
+    "redirect": {"clipboard": True, "location": True, "audio": "local", "drives": ["*"]}
+    | dict.fromkeys(
+        ("printers", "smart_cards", "com_ports", "webauthn", "devices", "usb_devices", "cameras", "microphone"), True
+    ),
+}
+
+
+@pytest.mark.parametrize("given", [{}, EVERYTHING], ids=["nothing", "everything"])
+def test_opens_up_to_the_sign_in(
+    given: dict[str, t.Any], desk: Desk, publisher: dict[str, t.Any], real_xrdp: Xrdp, client: Client
+) -> None:
+    """With as little in it as possible, and with every setting there is."""
+    server = real_xrdp("negotiate")
+    file = desk.run(address=server.address, port=server.port, sign_with=publisher, **given).thing["path"]
+    code, said = client.connect(file, "/cert:ignore", account=None)
+    assert code == DONE, said
+    assert ("No user name set" not in said) == ("username" in given)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.azvm.access.tests.integration.rdp_servers.client import TLS_FAILED, TRANSPORT_FAILED, connect
+from ansible_collections.azvm.access.tests.integration.rdp_servers.client import TLS_FAILED, TRANSPORT_FAILED
 from local_azure.testing import running
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ansible_collections.azvm.access.tests.integration.rdp_servers.client import Client
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "rdp-vms.yml"
 
@@ -27,23 +29,15 @@ def addresses() -> Iterator[dict[str, str]]:
         yield {key.rpartition("/")[2]: min(guest["ports"]).partition(":")[0] for key, guest in guests.items()}
 
 
-class Client(t.Protocol):
-    def __call__(self, address: str, *options: str) -> tuple[int, str]: ...
-
-
-@pytest.fixture
-def client(display: str, tmp_path: Path) -> Client:
-    def run(address: str, *options: str) -> tuple[int, str]:
-        return connect(f"/v:{address}:3389", *options, display=display, home=tmp_path)
-
-    return run
+def at(client: Client, address: str, *options: str, **more: t.Any) -> tuple[int, str]:
+    return client.connect(f"/v:{address}:3389", *options, **more)
 
 
 def test_tls_with_the_certificate_of_the_vm(addresses: dict[str, str], client: Client) -> None:
-    refused, said = client(addresses["tls"], "/sec:tls", "/cert:deny")
+    refused, said = at(client, addresses["tls"], "/sec:tls", "/cert:deny")
     assert refused == TLS_FAILED
     assert "CN = tls" in said
-    accepted, _said = client(addresses["tls"], "/sec:tls", "/cert:ignore")  # then nothing comes: nobody can sign in
+    accepted, _said = at(client, addresses["tls"], "/sec:tls", "/cert:ignore")  # then nothing comes: nobody can sign in
     assert accepted == TRANSPORT_FAILED
 
 
@@ -57,6 +51,33 @@ def test_tls_with_the_certificate_of_the_vm(addresses: dict[str, str], client: C
     ],
 )
 def test_refusals(addresses: dict[str, str], client: Client, name: str, security: str, failure: str) -> None:
-    code, said = client(addresses[name], f"/sec:{security}", "/cert:ignore")
+    code, said = at(client, addresses[name], f"/sec:{security}", "/cert:ignore")
     assert code not in {0, TRANSPORT_FAILED}
     assert failure in said
+
+
+JANE = "Jane's own 1"
+
+
+def test_a_sign_in(addresses: dict[str, str], client: Client) -> None:
+    code, said = at(client, addresses["good"], "/sec:nla", "/cert:ignore", account=("jane", JANE))
+    assert code == TRANSPORT_FAILED, said  # accepted, and then nothing comes: there is no desktop
+    assert "NTSTATUS" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "status"),
+    [
+        ("jane", "not hers", "STATUS_LOGON_FAILURE"),
+        ("nobody", JANE, "STATUS_LOGON_FAILURE"),
+        ("former", JANE, "STATUS_ACCOUNT_DISABLED"),
+        ("guesser", JANE, "STATUS_ACCOUNT_LOCKED_OUT"),
+        ("temporary", JANE, "STATUS_ACCOUNT_EXPIRED"),
+        ("sleeper", JANE, "STATUS_PASSWORD_EXPIRED"),
+        ("newcomer", JANE, "STATUS_PASSWORD_MUST_CHANGE"),
+    ],
+)
+def test_refused_sign_ins(addresses: dict[str, str], client: Client, name: str, password: str, status: str) -> None:
+    code, said = at(client, addresses["good"], "/sec:nla", "/cert:ignore", account=(name, password))
+    assert code not in {0, TRANSPORT_FAILED}
+    assert f"NTSTATUS: {status} " in said

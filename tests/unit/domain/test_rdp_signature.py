@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The publisher's signature: its message and form, told right by OpenSSL, and what it notices."""
+"""The publisher's signature: its message and form, and what it notices."""
 
 from __future__ import annotations
 
@@ -47,14 +47,9 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.rdp_state impo
 from ansible_collections.azvm.access.tests.unit.domain.publishers import (
     NOW,
     certificate,
-    openssl,
     pem_key,
     pem_of,
-    verified_by_openssl,
 )
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 PASSPHRASE = "open-sesame"
 
@@ -117,34 +112,6 @@ def test_the_line_begins_as_rdpsign_writes_it(key: rsa.RSAPrivateKey) -> None:
     assert int.from_bytes(content[8:12], "little") == len(content) - 12
     assert [each.name for each in made[-2:]] == ["signscope", "signature"]
     assert signature_of(made) == content[12:]
-
-
-def test_openssl_makes_the_same_bytes(key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
-    publisher = published(key)
-    message = message_of(settings())
-    (tmp_path / "message").write_bytes(message)
-    (tmp_path / "publisher.pem").write_bytes(publisher.pem.encode() + pem_key(key))
-    options = ("-sign", "-binary", "-noattr", "-nosmimecap", "-outform", "DER", "-signer", "publisher.pem")
-    made = openssl("smime", *options, "-in", "message", cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
-    assert made.stdout == pkcs7(publisher, message)
-
-
-def test_openssl_verifies_it_and_notices_one_changed_address(
-    key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey, tmp_path: Path
-) -> None:
-    authority = certificate(other_key, name="Authority", is_ca=True, usages=())
-    publisher = published(key, certificate(key, issuer=(authority, other_key)), authority)
-    assert publisher.chain == (), "the root is what a client knows already"
-    stranger = certificate(other_key, name="Stranger", is_ca=True, usages=())
-    signature = pkcs7(publisher, message_of(settings()))
-
-    def verified(address: str, root: x509.Certificate) -> bool:
-        return verified_by_openssl(signature, message_of(settings(address)), root=root, folder=tmp_path)
-
-    assert verified("192.0.2.1", authority)
-    assert not verified("192.0.2.2", authority)
-    assert not verified("192.0.2.1", stranger)
 
 
 def test_intermediate_certificates_travel_along(key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from local_azure.guest.firewall import FirewallRule
 from local_azure.guest.machine import Machine
-from local_azure.guest.wsman import soap
 from local_azure.guest.nt_hash import md4, nt_hash
+from local_azure.guest.wsman import soap
 
 from .conftest import PASSWORD, Site
 

@@ -16,10 +16,13 @@ from spnego._credssp_structures import NegoData, TSRequest
 from spnego.exceptions import NegotiateOptions, SpnegoError
 
 from ..certificates import InstalledCertificate
-from ..machine import AccountTrouble, LocalUser, Machine
+from ..machine import AccountTrouble, Machine
+from ..nt_hash import nt_hash
 from ..ntlm import account, accounts, client_name
+from .ntlm_session import NtlmSession, verify
 
 VERSION = 6
+FIRST_WITH_NONCE = 5
 LARGEST_MESSAGE = 65536
 STATUS_LOGON_FAILURE = 0xC000006D
 STATUS_ACCOUNT_DISABLED = 0xC0000072
@@ -37,75 +40,67 @@ class CredSsp:
     def __init__(self, machine: Machine, certificate: InstalledCertificate) -> None:
         self._machine = machine
         self._key = _public_key(certificate)
-        self._ntlm: spnego.ContextProxy | None = None
-        self.accepted = False
+        self._challenge = b""
+        self._accepted = False
         self.over = False
 
     def step(self, message: bytes) -> bytes:
         """The answer to a message, empty for the last one. Raises ValueError for what is no CredSSP."""
-        if self.accepted:
+        if self._accepted:
             # The password, for a desktop that this machine does not have: it is not even looked at.
             self.over = True
             return b""
         try:
             request = TSRequest.unpack(message)
-        except (struct.error, IndexError, KeyError) as error:
-            raise ValueError("no TSRequest") from error
-        if not request.nego_tokens:
-            raise ValueError("no token")
-        token = request.nego_tokens[0].nego_token
-        if self._ntlm is None:
-            return TSRequest(VERSION, nego_tokens=NegoData(self._challenge(token))).pack()
-        return self._judge(self._ntlm, request, token).pack()
+            if not request.nego_tokens:
+                raise ValueError("no token")
+            token = request.nego_tokens[0].nego_token
+            answer = self._judge(request, token) if self._challenge else self._ask(token)
+        except (SpnegoError, struct.error, IndexError, KeyError) as error:
+            # Such as a token wrapped in SPNEGO, which Windows would take; no client here sends one.
+            raise ValueError("no CredSSP with NTLM") from error
+        return answer.pack()
 
-    def _challenge(self, token: bytes) -> bytes:
+    def _ask(self, token: bytes) -> TSRequest:
         with accounts(self._machine):
-            self._ntlm = spnego.server(protocol="ntlm", options=NegotiateOptions.use_ntlm)
-            try:
-                return self._ntlm.step(token) or b""
-            except (SpnegoError, struct.error, IndexError, KeyError) as error:
-                # Such as a token wrapped in SPNEGO, which Windows would take; no client here sends one.
-                raise ValueError("no NTLM") from error
+            ntlm = spnego.server(protocol="ntlm", options=NegotiateOptions.use_ntlm)
+            challenge = ntlm.step(token) or b""
+        self._challenge = challenge[24:32]  # MS-NLMP section 2.2.1.2
+        return TSRequest(VERSION, nego_tokens=NegoData(challenge))
 
-    def _judge(self, ntlm: spnego.ContextProxy, request: TSRequest, token: bytes) -> TSRequest:
-        user = account(self._machine, client_name(token))
-        status = self._status(ntlm, user, token)
-        if status:
+    def _judge(self, request: TSRequest, token: bytes) -> TSRequest:
+        session = self._session(token)
+        if isinstance(session, int):
             self.over = True
             # As Windows writes it, in four bytes: a negative number.
-            return TSRequest(VERSION, error_code=status - (1 << 32))
-        nonce = request.client_nonce if request.version >= 5 else None
-        try:
-            shown = ntlm.unwrap(request.pub_key_auth or b"").data
-        except SpnegoError as error:
-            raise ValueError("no pubKeyAuth") from error
-        if shown != _proof(self._key, nonce, "Client-To-Server"):
+            return TSRequest(VERSION, error_code=session - (1 << 32))
+        nonce = request.client_nonce if request.version >= FIRST_WITH_NONCE else None
+        if session.unwrap(request.pub_key_auth or b"") != _proof(self._key, nonce, "Client-To-Server"):
             raise ValueError("the client talks to another server")
-        self.accepted = True
-        return TSRequest(VERSION, pub_key_auth=ntlm.wrap(_proof(self._key, nonce, "Server-To-Client")).data)
+        self._accepted = True
+        return TSRequest(VERSION, pub_key_auth=session.wrap(_proof(self._key, nonce, "Server-To-Client")))
 
-    def _status(self, ntlm: spnego.ContextProxy, user: LocalUser | None, token: bytes) -> int:
-        """0 for a sign-in that Windows lets pass.
+    def _session(self, token: bytes) -> NtlmSession | int:
+        """The session of an account that may sign in, or the NTSTATUS code of a refusal.
 
-        Unknown names and wrong passwords get the same answer. A lock-out is told to everybody, other troubles only to
-        who knows the password (unverified).
+        Unknown names and wrong passwords get the same one. A lock-out is told to everybody, other troubles only to who
+        knows the password (unverified).
         """
-        if user is None:
+        user = account(self._machine, client_name(token))
+        if user is None or not user.password:
             return STATUS_LOGON_FAILURE
         if user.trouble == "locked_out":
             return STATUS_OF_TROUBLE["locked_out"]
-        with accounts(self._machine):
-            try:
-                ntlm.step(token)
-            except (SpnegoError, ValueError, struct.error, IndexError, KeyError):
-                self._machine.sign_in_failed(user.name)
-                return STATUS_LOGON_FAILURE
+        session = verify(token, server_challenge=self._challenge, nt_hash=nt_hash(user.password))
+        if session is None:
+            self._machine.sign_in_failed(user.name)
+            return STATUS_LOGON_FAILURE
         if not user.enabled:
             return STATUS_ACCOUNT_DISABLED
         if user.trouble != "none":
             return STATUS_OF_TROUBLE[user.trouble]
         self._machine.sign_in_succeeded(user)
-        return 0
+        return session
 
 
 async def read_message(reader: asyncio.StreamReader) -> bytes:

@@ -11,10 +11,9 @@ import struct
 
 from ..machine import Machine
 from .credssp import CredSsp, read_message
-from .negotiation import PROTOCOL_HYBRID_EX, TPKT_VERSION, Negotiation, negotiate
+from .negotiation import TPKT_VERSION, Negotiation, negotiate
 
 LARGEST_REQUEST = 1024
-AUTHORIZED = bytes(4)  # the Early User Authorization Result of MS-RDPBCGR, section 2.2.10.2
 PATIENCE = 30.0  # seconds a client has for each step
 
 
@@ -61,8 +60,6 @@ async def _secure(machine: Machine, connection: socket.socket, negotiation: Nego
                 sign_in = CredSsp(machine, certificate)
                 while not sign_in.over:
                     transport.write(sign_in.step(await read_message(reader)))
-                if sign_in.accepted and negotiation.protocol == PROTOCOL_HYBRID_EX:
-                    transport.write(AUTHORIZED)
             await reader.read(1)
     except (asyncio.IncompleteReadError, ValueError):
         return  # the client left, or does not speak CredSSP
