@@ -1,11 +1,13 @@
-# `make help` lists the targets. Everything is built in .venv and .cache; nothing outside the clone is changed.
+# `make help` lists the targets. Everything is built in .venv and .cache, and nothing outside the clone is changed, but for
+# one thing: as root with apt-get, `make test`, `ci`, `test-full` and `test-rdp` install Debian packages (real RDP servers
+# and a client, see scripts/rdp_packages.py) and say so. Without them the tests that need them are skipped.
 SHELL := /bin/bash
 export LC_ALL := C.UTF-8
 
 CHECKS := .venv/bin/python scripts/checks.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-rdp demo-reset test test-full test-rdp lint unit integration molecule sanity build docs clean ci contract faults faults-full replay witness-az witness-azcollection
+.PHONY: help venv rdp-packages demo demo-rdp demo-reset test test-full test-rdp lint unit integration molecule sanity build docs clean ci contract faults faults-full replay witness-az witness-azcollection
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30
@@ -22,17 +24,19 @@ demo-rdp: venv ## rehearse playbooks/enable_rdp.yml: a .rdp file, and what it le
 demo-reset: venv ## rehearse playbooks/reset_access.yml on a VM that nobody gets into
 	@scripts/demo_reset.sh
 
-test: venv ## run every check and test (under 15 minutes on 2 cores)
+rdp-packages: venv
+	@.venv/bin/python scripts/rdp_packages.py
+
+test: venv rdp-packages ## run every check and test (under 15 minutes on 2 cores)
 	@$(CHECKS) test
 
-test-full: venv ## the same with the long forms of the tests
+test-full: venv rdp-packages ## the same with the long forms of the tests
 	@$(CHECKS) test-full
 
-test-rdp: venv ## real RDP servers and a real client; as root on Debian or Ubuntu it installs them
-	@.venv/bin/python scripts/rdp_packages.py
+test-rdp: venv rdp-packages ## what is proven with RDP servers, a client and an openssl that nobody here wrote
 	@$(CHECKS) rdp
 
-ci: venv ## make test, then the witnesses that can be installed in time
+ci: venv rdp-packages ## make test, then the witnesses that can be installed in time
 	@$(CHECKS) test witnesses
 
 lint unit integration molecule sanity build contract faults faults-full replay witness-az witness-azcollection: venv

@@ -113,7 +113,8 @@ BUILD = Check(name="build", command=script("build.py"))
 MOLECULE = Check(name="molecule", command=("molecule", "test", "--all"), limit=15 * MINUTE)
 UNIT = pytest_run("unit")
 INTEGRATION = pytest_run("integration")
-# Real RDP servers and a real client; also part of the integration tests, which leave them out without the packages.
+# RDP servers, a client and an openssl that nobody here wrote; also part of the integration tests, which leave out what
+# has no packages.
 RDP = pytest_run("rdp", folder="integration/rdp_servers")
 # The tests that use most of the local Azure, for the table of how it keeps to Azure's specifications.
 CONTRACT = Check(name="contract", command=script("contract.py"), limit=15 * MINUTE, streams=True)

@@ -21,7 +21,11 @@ description:
   - An RDP client warns of a certificate that it can't verify, and lets people go on. So does this module - without
     O(expected_thumbprint), what is wrong with the certificate of an RDP service is among the RV(probe.warnings), as is
     network level authentication that is off or not required.
-  - No credentials are sent to the VM. Proxy settings in the environment are not used for it; connections are direct.
+  - No credentials are sent to the VM unless O(username) and O(password) are given, which is for RDP only. Then comes a
+    last stage, C(authenticate) - one sign-in by network level authentication (CredSSP with NTLM), which ends when the VM
+    has accepted the account and has proved to own the key of its certificate. The password itself never leaves the
+    controller, and no session is opened.
+  - Proxy settings in the environment are not used for the VM; connections are direct.
 author:
   - the azvm.access contributors (@azvm)
 extends_documentation_fragment:
@@ -75,10 +79,23 @@ options:
         together that tell which protocols an RDP service takes besides the one it prefers. Never more than O(timeout).
     type: float
     default: 5.0
+  username:
+    description:
+      - The account to check with O(protocol=rdp), such as V(azureuser), V(WIN1\\azureuser) for one of the VM, or
+        V(CORP\\jane) for one of a domain. Microsoft Entra accounts can't be checked.
+      - B(Each wrong try counts towards a lock-out.) So there is one try only, whatever O(wait) says, and never one with a
+        certificate that is not the expected one. Leave it out of what runs regularly.
+      - Without O(expected_thumbprint), it is not known who is asked. Whoever answers can guess at the password afterwards,
+        from what NTLM makes of it.
+    type: str
+  password:
+    description:
+      - The password of O(username). It is in no result, message or command line.
+    type: str
   wait:
     description:
       - Try again, with growing pauses, until everything is verified or O(timeout) has passed. A try that has begun is
-        finished.
+        finished. Credentials that were sent end it, too.
     type: bool
     default: false
   required:
@@ -88,6 +105,7 @@ options:
     default: true
 requirements:
   - cryptography >= 43
+  - pyspnego >= 0.10 (with O(username))
   - azure-mgmt-compute >= 37 (without O(address))
   - azure-mgmt-network >= 30 (without O(address))
 notes:
@@ -96,8 +114,8 @@ notes:
     C(Microsoft.Network/publicIPAddresses/read); for a VM without a public address behind a load balancer, also
     C(Microsoft.Network/loadBalancers/read) and, for a NAT rule with a range of ports,
     C(Microsoft.Network/loadBalancers/backendAddressPools/queryInboundNatRulePortMapping/action)."
-  - What only shows after the sign-in can't be seen from outside - missing licences, a missing right to sign in, wrong
-    credentials.
+  - What only shows after the sign-in can't be seen from outside - missing licences, a missing right to use Remote
+    Desktop.
 seealso:
   - module: azvm.access.rdp_nsg_rule
   - module: azvm.access.vm_winrm_listener
@@ -138,6 +156,17 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: desktop.probe.rdp.nla == "required"
 
+- name: Check once that an account may sign in
+  azvm.access.access_probe:
+    resource_group: my-group
+    vm_name: win1
+    protocol: rdp
+    expected_thumbprint: "{{ desktop.probe.tls.certificate.thumbprint_sha256 }}"
+    server_name: win1
+    username: WIN1\azureuser
+    password: "{{ vault_azureuser_password }}"
+  delegate_to: localhost
+
 - name: Probe over the private network, by a name of the certificate
   azvm.access.access_probe:
     resource_group: my-group
@@ -163,7 +192,7 @@ probe:
     stage:
       description:
         - The last stage that was reached, C(resolve), C(tcp), C(tls) or C(identify) for WinRM, C(resolve), C(tcp),
-          C(negotiate) or C(tls) for RDP.
+          C(negotiate), C(tls) or C(authenticate) for RDP.
       type: str
       sample: tcp
     cause:
@@ -180,6 +209,12 @@ probe:
           of C(negotiate), when the RDP service has changed its mind meanwhile.
         - At C(identify) C(IdentifySilent), C(IdentifyClosed), C(IdentifyRefused), C(IdentifyNotFound),
           C(ServiceUnavailable) or C(NotWsman).
+        - At C(authenticate) C(NlaNotOffered), when nothing was tried; C(AuthenticationSilent), C(AuthenticationClosed)
+          (without a reason; servers other than Windows do so for wrong credentials), C(AuthenticationUnexpected) or
+          C(ServerNotProven). When the VM refuses C(CredentialsRejected), C(NoSuchUser), C(AccountLockedOut),
+          C(AccountDisabled), C(AccountExpired), C(PasswordExpired), C(PasswordMustChange), C(OutsideLogonHours),
+          C(WorkstationNotAllowed), C(AccountRestricted), C(LogonTypeNotGranted), C(NoLogonServers), C(NtlmBlocked) or
+          C(AuthenticationRefused). A cause of an earlier stage, when the VM has changed meanwhile.
       type: str
       sample: TcpFiltered
     message:
@@ -407,6 +442,37 @@ probe:
           sample: [Negotiate, Kerberos]
         seconds:
           description: How long both requests took.
+          type: float
+    authentication:
+      description: The sign-in with O(username) and O(password); null when it was not tried.
+      type: dict
+      contains:
+        accepted:
+          description: Whether the VM accepted the credentials, and proved to own the key of its certificate.
+          type: bool
+        sent:
+          description:
+            - Whether the answer that is made with the password was sent; if so, a refusal counts towards a lock-out.
+          type: bool
+        credssp_version:
+          description: The version of CredSSP agreed on; null when the VM did not say its own.
+          type: int
+          sample: 6
+        status:
+          description: The NTSTATUS code with which the VM refused; null when it did not, or gave none.
+          type: dict
+          sample: {code: "0xC0000072", name: STATUS_ACCOUNT_DISABLED}
+          contains:
+            code:
+              description: The number, in hexadecimal digits.
+              type: str
+              sample: "0xC0000072"
+            name:
+              description: The name in MS-ERREF, section 2.3.1, or C(unknown).
+              type: str
+              sample: STATUS_ACCOUNT_DISABLED
+        seconds:
+          description: How long it took.
           type: float
 failure:
   description: Why the task failed.
