@@ -22,8 +22,8 @@ description:
     O(expected_thumbprint), what is wrong with the certificate of an RDP service is among the RV(probe.warnings), as is
     network level authentication that is off or not required.
   - No credentials are sent to the VM unless O(username) and O(password) are given, which is for RDP only. Then comes a
-    last stage, C(authenticate) - one sign-in by network level authentication (CredSSP with NTLM), which ends when the VM
-    has accepted the account and has proved to own the key of its certificate. The password itself never leaves the
+    last stage, C(authenticate) - one sign-in by network level authentication (CredSSP with NTLM), which ends when the
+    VM has accepted the account and has proved to own the key of its certificate. The password itself never leaves the
     controller, and no session is opened.
   - Proxy settings in the environment are not used for the VM; connections are direct.
 author:
@@ -83,10 +83,10 @@ options:
     description:
       - The account to check with O(protocol=rdp), such as V(azureuser), V(WIN1\\azureuser) for one of the VM, or
         V(CORP\\jane) for one of a domain. Microsoft Entra accounts can't be checked.
-      - B(Each wrong try counts towards a lock-out.) So there is one try only, whatever O(wait) says, and never one with a
-        certificate that is not the expected one. Leave it out of what runs regularly.
-      - Without O(expected_thumbprint), it is not known who is asked. Whoever answers can guess at the password afterwards,
-        from what NTLM makes of it.
+      - B(Each wrong try counts towards a lock-out.) So there is one try only, whatever O(wait) says, and none where the
+        certificate is not the expected one. Leave it out of what runs regularly.
+      - Without O(expected_thumbprint), it is not known who is asked. Whoever answers can guess at the password
+        afterwards, from what NTLM makes of it.
     type: str
   password:
     description:
