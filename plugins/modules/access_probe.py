@@ -105,7 +105,7 @@ options:
     default: true
 requirements:
   - cryptography >= 43
-  - pyspnego >= 0.10 (with O(username))
+  - pyspnego >= 0.11.2 (with O(username))
   - azure-mgmt-compute >= 37 (without O(address))
   - azure-mgmt-network >= 30 (without O(address))
 notes:
