@@ -9,8 +9,8 @@ import hashlib
 import ssl
 import typing as t
 
+from .._domain.libraries import needs
 from .._domain.probe_observations import Certificate
-from .libraries import needs
 
 if t.TYPE_CHECKING:
     from cryptography import x509

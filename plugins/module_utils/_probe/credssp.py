@@ -11,6 +11,7 @@ import struct
 import time
 import typing as t
 
+from .._domain.libraries import needs
 from .._domain.probe_causes import Cause
 from .._domain.probe_credssp import (
     OWN_VERSION,
@@ -24,7 +25,6 @@ from .._domain.probe_credssp import (
 )
 from .._domain.probe_observations import Authentication
 from .channel import Broken, Silence
-from .libraries import needs
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
