@@ -164,8 +164,8 @@ def _probe(options: Options, *, locate: Callable[[], Location], deadline: Deadli
         observed, verdict = _Try(options, location).run()
     probe = describe(observed, options.expected, verdict, tries=tries, now=_now())
     if options.required and not verdict.verified:
-        waited = f"Gave up after {deadline.seconds:.0f} seconds and {tries} tries; last seen: "
-        waited = waited if options.wait and not _signed_in(observed) else ""
+        gave_up = options.wait and not _signed_in(observed)
+        waited = f"Gave up after {deadline.seconds:.0f} seconds and {tries} tries; last seen: " if gave_up else ""
         raise NotVerified(
             code=verdict.cause.value if verdict.cause else "NotVerified",
             message=waited + verdict.message,
