@@ -142,14 +142,11 @@ def freerdp_shadow(*, folder: Path, display: str) -> Iterator[RdpServer]:
 def virtual_display(folder: Path) -> Iterator[str]:
     """An X server without a screen; gives what goes into DISPLAY."""
     log = folder / "xvfb.out"
-    number = folder / "display"
+    program = path_of("Xvfb")
+    assert program is not None
     reading, writing = os.pipe()
-    # One at a time, also among the workers of a test run: a server that ends takes along the socket of its neighbour.
-    with os.fdopen(reading) as display, (Path(tempfile.gettempdir()) / "azvm-access-display.lock").open("w") as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)
-        program = path_of("Xvfb")
-        assert program is not None
-        with log.open("wb") as output:
+    with os.fdopen(reading) as display, log.open("wb") as output:
+        with _alone():
             started = subprocess.Popen(
                 [program, "-displayfd", str(writing), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
                 stdin=subprocess.DEVNULL,
@@ -157,15 +154,25 @@ def virtual_display(folder: Path) -> Iterator[str]:
                 stderr=subprocess.STDOUT,
                 pass_fds=[writing],
             )
-        os.close(writing)
-        try:
+            os.close(writing)
             found = display.readline().strip()  # comes when the display is there, or empty when Xvfb gave up
+        try:
             assert found, log.read_text()
-            number.write_text(found, encoding="ascii")
             yield f":{found}"
         finally:
-            started.terminate()
-            started.wait(timeout=5)
+            with _alone():
+                started.terminate()
+                started.wait(timeout=5)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One X server starts or ends at a time, also among the workers of a test run: else one that ends takes along the
+    socket of one that has just been given the same number.
+    """
+    with (Path(tempfile.gettempdir()) / "azvm-access-display.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def free_port() -> int:
