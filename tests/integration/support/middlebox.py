@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A company's proxy that opens TLS and answers for Azure itself: block pages, sign-in portals, rubbish."""
+"""A proxy that opens TLS and answers for Azure itself: block pages and rubbish, as a company's does, or resources."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HOSTS = (_LOGIN, "management.azure.com")
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What every request to Azure Resource Manager is answered with."""
+    """An answer to a request to Azure Resource Manager."""
 
     status: int = 200
     type: str = "application/json"
@@ -32,16 +32,20 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+# What answers a request: its method, path with query, and body.
+Service = t.Callable[[str, str, bytes], Reply]
+
+
 class Middlebox:
     """Within its ``with`` block it serves; ``environment`` leads programs to it."""
 
-    def __init__(self, folder: Path, reply: Reply) -> None:
+    def __init__(self, folder: Path, service: Reply | Service) -> None:
         authority = trustme.CA()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(*_HOSTS).configure_cert(self._tls)
         self._authority = folder / "middlebox.pem"
         authority.cert_pem.write_to_path(str(self._authority))
-        handler = partial(_Handler, self._tls, reply)
+        handler = partial(_Handler, self._tls, (lambda *_: service) if isinstance(service, Reply) else service)
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
@@ -63,9 +67,9 @@ class Middlebox:
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, tls: ssl.SSLContext, reply: Reply, *arguments: t.Any) -> None:
+    def __init__(self, tls: ssl.SSLContext, service: Service, *arguments: t.Any) -> None:
         self._tls = tls
-        self._reply = reply
+        self._service = service
         self._host = ""
         super().__init__(*arguments)
 
@@ -79,13 +83,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = False
 
     def do_GET(self) -> None:
-        self._answer(self._sign_in() if self._host == _LOGIN else self._reply)
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self._answer(self._sign_in() if self._host == _LOGIN else self._service(self.command, self.path, body))
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"] or 0))
-        self.do_GET()
-
-    do_PUT = do_POST  # noqa: N815
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
 
     def finish(self) -> None:
         super().finish()

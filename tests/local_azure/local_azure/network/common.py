@@ -58,6 +58,11 @@ def check_preconditions(call: Call, resource: Resource | None) -> None:
         raise precondition_failed("*", etag_of(resource), str(call.id))
 
 
+def check_envelope(body: Json, *more: str) -> None:
+    """Refuse what no top-level resource has; `more` is what this type may have besides."""
+    reading.check_known(body, {"id", "name", "type", "etag", "location", "tags", "properties", *more})
+
+
 def location_for(id: ResourceId, body: Json, existing: Resource | None) -> str:
     """The region of a PUT: required for a new resource, unchangeable for an old one."""
     given = reading.text(body, "location")

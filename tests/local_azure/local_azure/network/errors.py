@@ -226,6 +226,21 @@ def different_skus(first: str, second: str) -> AzureError:
     )
 
 
+def ip_version_mismatch(address: str, version: str, configuration: str, wanted: str) -> AzureError:
+    return refused(
+        "IPVersionForPublicIpAndNicIpConfigurationMustMatch",
+        f"IP version for publicIPAddress '{address}', version '{version}' and network interface ipConfiguration "
+        f"'{configuration}', version '{wanted}' must match.",
+    )
+
+
+def primary_version(configuration: str) -> AzureError:
+    """Only the refusal is known, not its wording."""
+    return refused(
+        "PrimaryIPConfigurationMustBeIPv4", f"The primary IP configuration {configuration} must have version IPv4."
+    )
+
+
 def not_rehearsed(what: str) -> AzureError:
     """A refusal of the local Azure itself, with a status that no recording of Azure has and no SDK retries."""
     return AzureError(501, "NotInLocalAzure", f"The local Azure does not do this: {what}")

@@ -95,7 +95,7 @@ class Network:
             found += [
                 (text, configuration["name"])
                 for text in candidates
-                if text is not None and ipaddress.IPv4Address(text) in LOOPBACK
+                if text is not None and ipaddress.ip_address(text) in LOOPBACK
             ]
         return found
 
@@ -110,7 +110,7 @@ class Network:
                 nic.child("ipConfigurations", configuration["name"]),
                 configuration["properties"],
             )
-            if forward.address is not None and ipaddress.IPv4Address(forward.address) in LOOPBACK
+            if forward.address is not None and ipaddress.ip_address(forward.address) in LOOPBACK
         ]
 
     def associate(self, nic: ResourceId, vm_id: ResourceId | str | None, *, primary: bool = True) -> None:

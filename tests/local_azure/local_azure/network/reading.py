@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from ..core.resource_id import ResourceId
@@ -13,6 +13,11 @@ from ..core.wire import Json
 from . import errors
 
 Value = TypeVar("Value")
+
+
+def stated(body: Json, names: Collection[str]) -> Json:
+    """Those of the properties that are there and not null, as they are given."""
+    return {name: body[name] for name in names if body.get(name) is not None}
 
 
 def section(body: Json, name: str) -> Json:
@@ -33,6 +38,13 @@ def objects(body: Json, name: str) -> list[Json]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise errors.unparsable(f"Error converting value of '{name}' to a list of objects. Path '{name}'.")
     return value
+
+
+def check_known(body: Json, names: Collection[str], path: str = "") -> None:
+    """Refuse a property that the service doesn't know; `path` leads to `body`, with a dot at its end."""
+    for name in body:
+        if name not in names:
+            raise errors.unparsable(f"Could not find member '{name}' on the object. Path '{path}{name}'.")
 
 
 def text(body: Json, name: str) -> str | None:

@@ -11,7 +11,7 @@ from ...core.wire import Json
 from .. import errors, reading
 from ..types import INTERFACES, LB_NAT_RULES, LB_POOLS, LOAD_BALANCERS
 
-_FIELDS = ("loadBalancerBackendAddressPools", "loadBalancerInboundNatRules")
+FIELDS = ("loadBalancerBackendAddressPools", "loadBalancerInboundNatRules")
 
 
 def references(store: Store, interface: Resource, configuration: str, own: Json) -> Json:
@@ -60,7 +60,7 @@ def _with_sku(interface: Resource) -> list[ResourceId]:
     found: list[ResourceId] = []
     for configuration in interface.properties["ipConfigurations"]:
         own = configuration["properties"]
-        found += [ResourceId.parse(item["id"]).parent for field in _FIELDS for item in own.get(field, [])]
+        found += [ResourceId.parse(item["id"]).parent for field in FIELDS for item in own.get(field, [])]
         if "publicIPAddress" in own:
             found.append(ResourceId.parse(own["publicIPAddress"]["id"]))
     return found

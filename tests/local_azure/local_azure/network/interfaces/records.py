@@ -14,7 +14,8 @@ from ...core.resource_id import ResourceId
 from ...core.store import Resource, Store
 from ...core.wire import Json
 from .. import errors, reading
-from ..common import existing_reference, location_for, resource_guid, tags_of
+from ..addresses import Address
+from ..common import check_envelope, existing_reference, location_for, resource_guid, tags_of
 from ..names import check_name
 from ..types import (
     APPLICATION_GROUPS,
@@ -32,7 +33,60 @@ ALLOCATED = "allocated"
 SWITCHES = ("enableIPForwarding", "enableAcceleratedNetworking")
 
 #: What a PUT may state besides; absent again when the next one doesn't.
-KEPT = ("workloadType", "nicType", "auxiliaryMode", "auxiliarySku", "disableTcpStateTracking")
+KEPT = (
+    "workloadType",
+    "nicType",
+    "privateLinkService",
+    "migrationPhase",
+    "auxiliaryMode",
+    "auxiliarySku",
+    "disableTcpStateTracking",
+)
+
+#: The same of an IP configuration. What it refers to is of kinds that aren't here, and not looked for.
+CONFIGURATION_KEPT = (
+    "gatewayLoadBalancer",
+    "virtualNetworkTaps",
+    "applicationGatewayBackendAddressPools",
+    "privateIPAddressPrefixLength",
+)
+
+# What answers have and requests may have, without effect.
+_SHOWN = frozenset(
+    {
+        "provisioningState",
+        "resourceGuid",
+        "macAddress",
+        "primary",
+        "virtualMachine",
+        "vnetEncryptionSupported",
+        "defaultOutboundConnectivityEnabled",
+        "hostedWorkloads",
+        "tapConfigurations",
+        "privateEndpoint",
+        "dscpConfiguration",
+        "allowPort25Out",
+    }
+)
+_KNOWN = _SHOWN | {*SWITCHES, *KEPT, "ipConfigurations", "dnsSettings", "networkSecurityGroup"}
+_DNS_KNOWN = frozenset(
+    {"dnsServers", "internalDnsNameLabel", "appliedDnsServers", "internalFqdn", "internalDomainNameSuffix"}
+)
+_CONFIGURATION_KNOWN = frozenset(
+    {
+        *CONFIGURATION_KEPT,
+        *balancing.FIELDS,
+        "privateIPAddress",
+        "privateIPAllocationMethod",
+        "privateIPAddressVersion",
+        "subnet",
+        "primary",
+        "publicIPAddress",
+        "applicationSecurityGroups",
+        "provisioningState",
+        "privateLinkConnectionProperties",
+    }
+)
 
 #: Who holds an address: the id of an IP configuration, of an interface or a load balancer's frontend.
 Holder: TypeAlias = ResourceId
@@ -45,23 +99,26 @@ def replaced(store: Store, id: ResourceId, body: Json) -> Resource:
     """
     existing = store.get(id)
     check_name(id.name)
+    check_envelope(body, "extendedLocation", "kind")
     given = reading.section(body, "properties")
+    reading.check_known(given, _KNOWN, "properties.")
     interface = Resource(
         id=id,
         location=location_for(id, body, existing),
         tags=tags_of(body),
         properties={"provisioningState": "Succeeded", "resourceGuid": resource_guid(existing)},
-        envelope={"kind": "Regular", **{name: body[name] for name in ("extendedLocation",) if body.get(name)}},
+        envelope={"kind": "Regular", **reading.stated(body, ("extendedLocation",))},
         private=existing.private if existing is not None else {},
     )
     interface.properties["ipConfigurations"] = _configurations(store, interface, existing, given)
     balancing.check_skus(store, interface)
     dns = reading.section(given, "dnsSettings")
+    reading.check_known(dns, _DNS_KNOWN, "properties.dnsSettings.")
     interface.properties["dnsServers"] = reading.texts(dns, "dnsServers")
     label = reading.text(dns, "internalDnsNameLabel")
     if label is not None:
         interface.properties["internalDnsNameLabel"] = label
-    interface.properties |= {name: given[name] for name in KEPT if given.get(name) is not None}
+    interface.properties |= reading.stated(given, KEPT)
     for name in SWITCHES:
         if name in given:
             interface.properties[name] = reading.flag(given, name, False)
@@ -87,8 +144,8 @@ def find_configuration(interface: Resource, name: str | None) -> Json | None:
     return None
 
 
-def private_address(configuration: Json) -> ipaddress.IPv4Address:
-    return ipaddress.IPv4Address(configuration["properties"]["privateIPAddress"])
+def private_address(configuration: Json) -> Address:
+    return ipaddress.ip_address(configuration["properties"]["privateIPAddress"])
 
 
 def application_groups(configuration: Json) -> frozenset[str]:
@@ -139,12 +196,17 @@ def _configurations(store: Store, interface: Resource, existing: Resource | None
         )
     made: list[Json] = []
     for index, item in enumerate(items):
+        path = f"properties.ipConfigurations[{index}]."
+        reading.check_known(item, {"name", "id", "etag", "type", "properties"}, path)
         name = reading.text(item, "name") or ""
         check_name(name)
         own = reading.section(item, "properties")
+        reading.check_known(own, _CONFIGURATION_KNOWN, f"{path}properties.")
         old = find_configuration(existing, name) if existing is not None else None
         properties = _configuration(store, interface, name, own, old, made)
         properties["primary"] = reading.flag(own, "primary", index == 0)
+        if properties["primary"] and properties["privateIPAddressVersion"] != "IPv4":
+            raise errors.primary_version(str(interface.id.child("ipConfigurations", name)))
         made.append({"name": name, "properties": properties})
     if sum(1 for one in made if one["properties"]["primary"]) != 1:
         raise errors.refused(
@@ -175,29 +237,32 @@ def _configuration(
         one["properties"]["privateIPAddress"]: interface.id.child("ipConfigurations", one["name"]) for one in siblings
     }
     method = reading.choice(own, "privateIPAllocationMethod", ("Dynamic", "Static"), "Dynamic")
+    version = reading.choice(own, "privateIPAddressVersion", ("IPv4", "IPv6"), "IPv4")
+    address = _address(id, own, old, network, subnet, method == "Static", taken, 6 if version == "IPv6" else 4)
     properties: Json = {
-        "privateIPAddress": str(_address(id, own, old, network, subnet, method == "Static", taken)),
+        **reading.stated(own, CONFIGURATION_KEPT),
+        "privateIPAddress": str(address),
         "privateIPAllocationMethod": method,
+        "privateIPAddressVersion": version,
     }
     public = reading.reference(own, "publicIPAddress")
     if public is not None:
-        address = existing_reference(store, public, PUBLIC_ADDRESSES, interface.id)
-        if address.location != interface.location:
+        resource = existing_reference(store, public, PUBLIC_ADDRESSES, interface.id)
+        if resource.location != interface.location:
             raise errors.invalid_reference(str(public), str(interface.id))
-        holder = holder_of(store, address.id)
+        holder = holder_of(store, resource.id)
         if holder is not None and holder != id:
-            raise errors.public_address_in_use(str(id), str(address.id), str(holder))
-        properties["publicIPAddress"] = {"id": str(address.id)}
+            raise errors.public_address_in_use(str(id), str(resource.id), str(holder))
+        its = resource.properties["publicIPAddressVersion"]
+        if its != version:
+            raise errors.ip_version_mismatch(str(resource.id), its, str(id), str(version))
+        properties["publicIPAddress"] = {"id": str(resource.id)}
     properties["subnet"] = {"id": str(network.id.child("subnets", subnet["name"]))}
-    properties["privateIPAddressVersion"] = reading.choice(own, "privateIPAddressVersion", ("IPv4",), "IPv4")
     groups = reading.references(own, "applicationSecurityGroups")
     if groups:
         properties["applicationSecurityGroups"] = [
             {"id": str(existing_reference(store, one, APPLICATION_GROUPS, interface.id).id)} for one in groups
         ]
-    gateway = reading.reference(own, "gatewayLoadBalancer")
-    if gateway is not None:
-        properties["gatewayLoadBalancer"] = {"id": str(gateway)}
     return properties | balancing.references(store, interface, name, own)
 
 
@@ -209,10 +274,13 @@ def _address(
     subnet: Json,
     static: bool,
     taken: dict[str, Holder],
-) -> ipaddress.IPv4Address:
+    version: int,
+) -> Address:
     """The private address: the one asked for when static, else the one it had, else the lowest free one."""
     wanted = reading.text(own, "privateIPAddress")
-    prefixes = networks.subnet_prefixes(subnet)
+    prefixes = [prefix for prefix in networks.subnet_prefixes(subnet) if prefix.version == version]
+    if not prefixes:
+        raise errors.not_rehearsed(f"an IPv{version} configuration in a subnet without such a prefix")
     if static:
         if wanted is None:
             raise errors.refused(
@@ -220,7 +288,7 @@ def _address(
                 f"IP configuration {id} has private IP allocation method set to Static but no private IP address.",
             )
         try:
-            address = ipaddress.IPv4Address(wanted)
+            address = ipaddress.ip_address(wanted)
         except ValueError as error:
             raise errors.refused(
                 "InvalidIPAddressFormat", f"IP address {wanted} is not formatted correctly."
@@ -235,15 +303,15 @@ def _address(
                 "PrivateIPAddressInReservedRange",
                 f"Private static IP address {address} falls within reserved IP range of subnet prefix {prefixes[0]}.",
             )
-        if wanted in taken:
+        if str(address) in taken:
             raise errors.refused(
                 "PrivateIPAddressIsAllocated",
                 f"IP configuration {id} is using the private IP address {address} which is already allocated to "
-                f"resource {taken[wanted]}.",
+                f"resource {taken[str(address)]}.",
             )
         return address
     if old is not None:
         current = private_address(old)
         if any(current in prefix for prefix in prefixes) and str(current) not in taken:
             return current
-    return networks.free_address(subnet, taken)
+    return networks.free_address(subnet, taken, version=version)

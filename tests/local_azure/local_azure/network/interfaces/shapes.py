@@ -56,7 +56,9 @@ def interface(
         "auxiliaryMode": own.get("auxiliaryMode", "None"),
     }
     properties |= {
-        name: own[name] for name in ("auxiliarySku", "disableTcpStateTracking", "workloadType") if name in own
+        name: own[name]
+        for name in ("auxiliarySku", "disableTcpStateTracking", "workloadType", "privateLinkService", "migrationPhase")
+        if name in own
     }
     return envelope(resource, properties)
 
@@ -72,9 +74,12 @@ def configuration(resource: Resource, stored: Json, public_address: Expand) -> J
         "subnet",
         "primary",
         "privateIPAddressVersion",
+        "privateIPAddressPrefixLength",
         "applicationSecurityGroups",
         "loadBalancerBackendAddressPools",
         "loadBalancerInboundNatRules",
+        "applicationGatewayBackendAddressPools",
+        "virtualNetworkTaps",
         "gatewayLoadBalancer",
     ):
         if name in own:

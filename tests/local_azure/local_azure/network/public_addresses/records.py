@@ -13,11 +13,11 @@ from ...core.resource_id import ResourceId
 from ...core.store import Resource, Store
 from ...core.wire import Json
 from .. import errors, reading
-from ..common import location_for, resource_guid, tags_of
+from ..common import check_envelope, location_for, resource_guid, tags_of
 from ..interfaces.records import ALLOCATED
 from ..names import check_name
 from ..types import INTERFACES, PUBLIC_ADDRESSES
-from .shapes import fqdn
+from .shapes import KEPT, fqdn
 
 _LABEL_PATTERN = "^[a-z][a-z0-9-]{1,61}[a-z0-9]$"
 _LABEL = re.compile(_LABEL_PATTERN)
@@ -25,13 +25,37 @@ _LABEL = re.compile(_LABEL_PATTERN)
 #: Public addresses come from the quarters 1 to 63 of the instance's block; the rest is free for virtual networks.
 _QUARTERS = range(1, 64)
 
+#: IPv6 addresses are for documentation: nothing is reached by them here.
+_IPV6 = ipaddress.IPv6Network("2001:db8::/64")
+
+_DNS_KNOWN = frozenset({"domainNameLabel", "domainNameLabelScope", "fqdn", "reverseFqdn"})
+_KNOWN = frozenset(
+    {
+        *KEPT,
+        "publicIPAllocationMethod",
+        "publicIPAddressVersion",
+        "dnsSettings",
+        "ipTags",
+        "ipAddress",
+        "idleTimeoutInMinutes",
+        # What answers have and requests may have, without effect.
+        "ipConfiguration",
+        "resourceGuid",
+        "provisioningState",
+        "upgradedToV2",
+    }
+)
+
 
 def replaced(store: Store, id: ResourceId, body: Json, *, basic_allowed: bool) -> Resource:
     """The address as a PUT leaves it; which number it has is decided later. The store isn't changed yet."""
     existing = store.get(id)
     check_name(id.name)
+    check_envelope(body, "zones", "sku", "extendedLocation")
     given = reading.section(body, "properties")
+    reading.check_known(given, _KNOWN, "properties.")
     sku = reading.section(body, "sku")
+    reading.check_known(sku, {"name", "tier"}, "sku.")
     name = reading.choice(sku, "name", ("Basic", "Standard")) or "Basic"
     if existing is not None and name != existing.envelope["sku"]["name"]:
         raise errors.refused(
@@ -55,21 +79,33 @@ def replaced(store: Store, id: ResourceId, body: Json, *, basic_allowed: bool) -
         properties={
             "provisioningState": "Succeeded",
             "resourceGuid": resource_guid(existing),
-            "publicIPAddressVersion": reading.choice(given, "publicIPAddressVersion", ("IPv4",), "IPv4"),
+            "publicIPAddressVersion": reading.choice(given, "publicIPAddressVersion", ("IPv4", "IPv6"), "IPv4"),
             "publicIPAllocationMethod": method,
             "idleTimeoutInMinutes": reading.number(given, "idleTimeoutInMinutes") or 4,
+            "ipTags": reading.objects(given, "ipTags"),
+            **reading.stated(given, KEPT),
         },
-        envelope={"sku": {"name": name, "tier": "Regional"}},
+        envelope={
+            "sku": {"name": name, "tier": reading.choice(sku, "tier", ("Regional", "Global"), "Regional")},
+            **reading.stated(body, ("extendedLocation",)),
+        },
     )
     zones = reading.texts(body, "zones")
     if zones:
         address.envelope["zones"] = zones
     if existing is not None and "ipAddress" in existing.properties:
         address.properties["ipAddress"] = existing.properties["ipAddress"]
-    label = reading.text(reading.section(given, "dnsSettings"), "domainNameLabel")
+    dns = reading.section(given, "dnsSettings")
+    reading.check_known(dns, _DNS_KNOWN, "properties.dnsSettings.")
+    if dns.get("domainNameLabelScope") is not None:
+        raise errors.not_rehearsed("DNS labels with a scope, which have a hash in their names")
+    label = reading.text(dns, "domainNameLabel")
     if label is not None:
         _check_label(store, address, label)
         address.properties["domainNameLabel"] = label
+    reverse = reading.text(dns, "reverseFqdn")
+    if reverse is not None:
+        address.properties["reverseFqdn"] = reverse
     return address
 
 
@@ -82,11 +118,14 @@ def assign_addresses(store: Store, block: ipaddress.IPv4Network) -> None:
         if not wanted and address.properties.pop("ipAddress", None) is not None:
             store.touch(address)
     taken = {address.properties.get("ipAddress") for address in addresses}
-    free = (text for text in _numbers(block) if text not in taken)
+    free = {
+        "IPv4": (text for text in _numbers(block) if text not in taken),
+        "IPv6": (text for text in map(str, _IPV6.hosts()) if text not in taken),
+    }
     for address in addresses:
         wanted = address.properties["publicIPAllocationMethod"] == "Static" or address.id.key in in_use
         if wanted and "ipAddress" not in address.properties:
-            number = next(free, None)
+            number = next(free[address.properties["publicIPAddressVersion"]], None)
             if number is None:
                 raise errors.refused(
                     "PublicIPCountLimitReached",

@@ -10,6 +10,17 @@ from ...core.wire import Json
 from ..common import envelope
 from ..references import References
 
+#: What a PUT may state besides; absent again when the next one doesn't.
+KEPT = (
+    "ddosSettings",
+    "publicIPPrefix",
+    "servicePublicIPAddress",
+    "natGateway",
+    "migrationPhase",
+    "linkedPublicIPAddress",
+    "deleteOption",
+)
+
 
 def public_address(resource: Resource, references: References) -> Json:
     """`ipAddress` is absent while a dynamic address isn't allocated, `ipConfiguration` while nothing uses it."""
@@ -21,7 +32,10 @@ def public_address(resource: Resource, references: References) -> Json:
         properties[name] = own[name]
     if "domainNameLabel" in own:
         properties["dnsSettings"] = {"domainNameLabel": own["domainNameLabel"], "fqdn": fqdn(resource)}
-    properties["ipTags"] = []
+    if "reverseFqdn" in own:
+        properties.setdefault("dnsSettings", {})["reverseFqdn"] = own["reverseFqdn"]
+    properties["ipTags"] = own["ipTags"]
+    properties |= {name: own[name] for name in KEPT if name in own}
     user = references.configuration_of_address.get(resource.id.key)
     if user is not None:
         properties["ipConfiguration"] = {"id": user}

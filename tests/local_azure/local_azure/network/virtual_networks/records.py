@@ -12,7 +12,7 @@ from ...core.resource_id import ResourceId
 from ...core.store import Resource, Store
 from ...core.wire import Json
 from .. import errors, reading
-from ..addresses import Network
+from ..addresses import Address, Network
 from ..common import existing_reference, location_for, resource_guid, tags_of
 from ..names import check_name
 from ..references import References
@@ -143,23 +143,21 @@ def subnet_prefixes(stored: Json) -> list[Network]:
     return [ipaddress.ip_network(text) for text in texts]
 
 
-def is_reserved(address: ipaddress.IPv4Address, stored: Json) -> bool:
+def is_reserved(address: Address, stored: Json) -> bool:
     """Whether Azure keeps this address of the subnet for itself."""
     return any(
         address in prefix and (int(address) - int(prefix[0]) < _RESERVED_AT_START or address == prefix[-1])
         for prefix in subnet_prefixes(stored)
-        if isinstance(prefix, ipaddress.IPv4Network)
     )
 
 
-def free_address(stored: Json, taken: Collection[str]) -> ipaddress.IPv4Address:
+def free_address(stored: Json, taken: Collection[str], *, version: int = 4) -> Address:
     """The lowest address of the subnet that is neither taken nor reserved; raises SubnetIsFull."""
     for prefix in subnet_prefixes(stored):
-        if isinstance(prefix, ipaddress.IPv4Network):
-            for number in range(int(prefix[0]) + _RESERVED_AT_START, int(prefix[-1])):
-                address = ipaddress.IPv4Address(number)
-                if str(address) not in taken:
-                    return address
+        if prefix.version == version:
+            for index in range(_RESERVED_AT_START, prefix.num_addresses - 1):
+                if str(prefix[index]) not in taken:
+                    return prefix[index]
     raise errors.refused(
         "SubnetIsFull",
         f"Subnet {stored['name']} with address prefix {subnet_prefixes(stored)[0]} does not have enough capacity for "
