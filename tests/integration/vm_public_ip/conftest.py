@@ -105,7 +105,7 @@ class Bench:
                     getattr(each, name).close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def control() -> Iterator[Azure]:
     with running(str(SCENARIO), pace=0.002) as server:
         yield Azure(server=server)

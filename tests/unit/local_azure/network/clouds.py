@@ -110,12 +110,13 @@ class Cloud:
 class NewCloud(Protocol):
     """The fixture `new_cloud`."""
 
-    def __call__(self, scenario: Json, *, pace: float = 0.0) -> Cloud: ...
+    def __call__(self, scenario: Json, *, pace: float = 0.0, judged: bool = True) -> Cloud: ...
 
 
-def make_cloud(scenario: Json, *, pace: float = 0.0) -> Cloud:
-    """With pace 0 operations end at the next request, with 1 only when settled."""
-    return Cloud(made=in_process(scenario, settings=Settings(pace=pace, vm_password="In-process-1")))
+def make_cloud(scenario: Json, *, pace: float = 0.0, judged: bool = True) -> Cloud:
+    """With pace 0 operations end at the next request, with 1 only when settled. `judged` as for `in_process`."""
+    settings = Settings(pace=pace, vm_password="In-process-1")
+    return Cloud(made=in_process(scenario, settings=settings, judged=judged))
 
 
 def rule_body(**properties: object) -> Json:

@@ -34,8 +34,8 @@ def new_cloud() -> Iterator[NewCloud]:
     """Makes Azures with scenarios of the test's own."""
     with ExitStack() as stack:
 
-        def make(scenario: Json, *, pace: float = 0.0) -> Cloud:
-            made = make_cloud(scenario, pace=pace)
+        def make(scenario: Json, *, pace: float = 0.0, judged: bool = True) -> Cloud:
+            made = make_cloud(scenario, pace=pace, judged=judged)
             stack.callback(made.close)
             return made
 

@@ -318,25 +318,43 @@ def test_a_put_loses_every_setting_it_does_not_state(cloud: Cloud) -> None:
         "dnsSettings": {"dnsServers": ["10.0.0.10"], "internalDnsNameLabel": "inside"},
         "disableTcpStateTracking": True,
         "workloadType": "rehearsal",
+        "nicType": "Elastic",
+        "privateLinkService": {"id": str(cloud.id("privateLinkServices/pls"))},
+        "migrationPhase": "Prepare",
         "auxiliaryMode": "AcceleratedConnections",
         "auxiliarySku": "A1",
     }
-    full = {**interface(configuration(cloud), **settings), "tags": {"team": "web"}}
-    assert cloud.put(NIC, full).status_code == 200
+    own = {
+        "gatewayLoadBalancer": {"id": str(cloud.id("loadBalancers/gw/frontendIPConfigurations/f"))},
+        "virtualNetworkTaps": [{"id": str(cloud.id("virtualNetworkTaps/tap"))}],
+        "applicationGatewayBackendAddressPools": [{"id": str(cloud.id("applicationGateways/g/backendAddressPools/p"))}],
+        "privateIPAddressPrefixLength": 28,
+    }
+    zone = {"name": "zone", "type": "EdgeZone"}
+    body = {**interface(configuration(cloud, **own), **settings), "tags": {"team": "web"}, "extendedLocation": zone}
+    assert cloud.put(NIC, body).status_code == 200
     shown = cloud.get(NIC).json()
-    assert shown["tags"] == {"team": "web"}
+    assert (shown["tags"], shown["extendedLocation"]) == ({"team": "web"}, zone)
     for name, value in settings.items():
         found = shown["properties"][name]
         assert value.items() <= found.items() if isinstance(value, dict) else found == value
+    assert own.items() <= shown["properties"]["ipConfigurations"][0]["properties"].items()
+    assert cloud.put(NIC, shown).status_code == 200, "what is read can be written back"
 
     assert cloud.put(NIC, interface(configuration(cloud))).status_code == 200
     bare = cloud.get(NIC).json()
-    assert "tags" not in bare
-    assert not {"enableAcceleratedNetworking", "disableTcpStateTracking", "workloadType"} & bare["properties"].keys()
+    assert not {"tags", "extendedLocation"} & bare.keys()
+    assert not own.keys() & bare["properties"]["ipConfigurations"][0]["properties"].keys()
+    assert settings.keys() & bare["properties"].keys() == {
+        "enableIPForwarding",
+        "dnsSettings",
+        "nicType",
+        "auxiliaryMode",
+    }
     assert bare["properties"]["enableIPForwarding"] is False
     assert bare["properties"]["dnsSettings"]["dnsServers"] == []
     assert "internalDnsNameLabel" not in bare["properties"]["dnsSettings"]
-    assert bare["properties"]["auxiliaryMode"] == "None"
+    assert (bare["properties"]["nicType"], bare["properties"]["auxiliaryMode"]) == ("Standard", "None")
 
 
 def test_an_address_of_another_region_is_refused(cloud: Cloud) -> None:
@@ -350,3 +368,117 @@ def test_an_address_of_another_region_is_refused(cloud: Cloud) -> None:
     answer = cloud.put(NIC, interface(configuration(cloud, publicIPAddress=far)))
     assert answer.json()["error"]["code"] == "InvalidResourceReference"
     assert "same region" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "path"),
+    [
+        (NIC, ("properties", "enableFlying")),
+        (NIC, ("properties", "dnsSettings", "enableFlying")),
+        (NIC, ("properties", "ipConfigurations", 0, "enableFlying")),
+        (NIC, ("properties", "ipConfigurations", 0, "properties", "enableFlying")),
+        (NIC, ("enableFlying",)),
+        (ADDRESS, ("properties", "enableFlying")),
+        (ADDRESS, ("sku", "enableFlying")),
+        (ADDRESS, ("enableFlying",)),
+    ],
+)
+def test_what_is_not_known_is_refused_and_never_dropped(
+    new_cloud: NewCloud, tail: str, path: tuple[str | int, ...]
+) -> None:
+    cloud = new_cloud(SCENARIO, judged=False)
+    body = cloud.get(tail).json()
+    *way, last = path
+    place = body
+    for step in way:
+        place = place[step]
+    place[str(last)] = True
+    error = cloud.put(tail, body).json()["error"]
+    assert error["code"] == "InvalidRequestFormat"
+    assert "'enableFlying'" in error["details"][0]["message"]
+
+
+def dual_stack() -> dict[str, Any]:
+    """The interface has an IPv6 configuration besides, with a public address of its own."""
+    scenario = copy.deepcopy(SCENARIO)
+    network = scenario["network"]
+    network["virtualNetworks"][0]["addressSpace"].append("fd00:db8::/48")
+    subnet = network["virtualNetworks"][0]["subnets"][0]
+    subnet["addressPrefixes"] = [subnet.pop("addressPrefix"), "fd00:db8::/64"]
+    network["publicIPAddresses"].append({"name": "win1-ip6", "publicIPAddressVersion": "IPv6"})
+    own = {"subnet": "access-vnet/default"}
+    network["networkInterfaces"][0] = {
+        "name": "win1-nic",
+        "networkSecurityGroup": "win1-nsg",
+        "ipConfigurations": [
+            {"name": "four", **own, "publicIPAddress": "win1-ip"},
+            {"name": "six", **own, "privateIPAddressVersion": "IPv6", "publicIPAddress": "win1-ip6"},
+        ],
+    }
+    return scenario
+
+
+def test_an_interface_with_both_versions(new_cloud: NewCloud) -> None:
+    cloud = new_cloud(dual_stack())
+    body = cloud.get(NIC).json()
+    four, six = (each["properties"] for each in body["properties"]["ipConfigurations"])
+    assert (four["privateIPAddress"], six["privateIPAddress"]) == ("10.0.0.4", "fd00:db8::4")
+    assert cloud.get("publicIPAddresses/win1-ip6").json()["properties"]["ipAddress"] == "2001:db8::1"
+    assert [name for _address, name in cloud.made.azure.network.faces(cloud.id(NIC))] == ["four"]
+    assert cloud.admits(443).allowed
+
+    del four["publicIPAddress"]
+    assert cloud.put(NIC, body).status_code == 200
+    shown = [each["properties"] for each in cloud.get(NIC).json()["properties"]["ipConfigurations"]]
+    assert shown == [four, six]
+
+
+def test_versions_do_not_mix(new_cloud: NewCloud) -> None:
+    cloud = new_cloud(dual_stack())
+    body = cloud.get(NIC).json()
+    four, six = (each["properties"] for each in body["properties"]["ipConfigurations"])
+    four["publicIPAddress"], six["publicIPAddress"] = six["publicIPAddress"], four["publicIPAddress"]
+    assert cloud.put(NIC, body).json()["error"]["code"] == "PublicIPAddressInUse"
+    del six["publicIPAddress"]
+    del four["publicIPAddress"]
+    assert cloud.put(NIC, body).status_code == 200
+    six["publicIPAddress"] = {"id": str(cloud.id(ADDRESS))}
+    assert cloud.put(NIC, body).json()["error"]["code"] == "IPVersionForPublicIpAndNicIpConfigurationMustMatch"
+    del six["publicIPAddress"]
+    four["primary"], six["primary"] = False, True
+    assert cloud.put(NIC, body).json()["error"]["code"] == "PrimaryIPConfigurationMustBeIPv4"
+
+
+def test_an_address_keeps_what_a_put_states_and_loses_the_rest(cloud: Cloud) -> None:
+    settings = {
+        "idleTimeoutInMinutes": 15,
+        "ipTags": [{"ipTagType": "RoutingPreference", "tag": "Internet"}],
+        "ddosSettings": {"protectionMode": "Enabled"},
+        "publicIPPrefix": {"id": str(cloud.id("publicIPPrefixes/prefix"))},
+        "natGateway": {"id": str(cloud.id("natGateways/nat"))},
+        "deleteOption": "Detach",
+        "migrationPhase": "Prepare",
+    }
+    body: dict[str, Any] = {
+        "location": "westeurope",
+        "sku": {"name": "Standard", "tier": "Global"},
+        "properties": {"publicIPAllocationMethod": "Static", **settings},
+        "zones": ["1", "2"],
+        "tags": {"team": "web"},
+    }
+    body["properties"]["dnsSettings"] = {"domainNameLabel": "win1-access", "reverseFqdn": "win1.example.com."}
+    assert cloud.put(ADDRESS, body).status_code == 200
+    shown = cloud.get(ADDRESS).json()
+    assert settings.items() <= shown["properties"].items()
+    assert shown["properties"]["dnsSettings"].items() >= body["properties"]["dnsSettings"].items()
+    assert {name: shown[name] for name in ("sku", "zones", "tags")} == {
+        name: body[name] for name in ("sku", "zones", "tags")
+    }
+    assert cloud.put(ADDRESS, shown).status_code == 200, "what is read can be written back"
+
+    bare = {"location": "westeurope", "sku": {"name": "Standard"}, "properties": {"publicIPAllocationMethod": "Static"}}
+    assert cloud.put(ADDRESS, bare).status_code == 200
+    left = cloud.get(ADDRESS).json()
+    assert settings.keys() & left["properties"].keys() == {"idleTimeoutInMinutes", "ipTags"}
+    assert (left["properties"]["idleTimeoutInMinutes"], left["properties"]["ipTags"]) == (4, [])
+    assert not {"zones", "tags"} & left.keys()
