@@ -37,7 +37,7 @@ class Resource:
         entry: Json = {"id": str(self.id), "name": self.id.name, "type": self.id.type}
         if self.location is not None:
             entry["location"] = self.location
-        for name in ("kind", "sku", "zones", "identity"):
+        for name in ("kind", "sku", "identity", "extendedLocation"):
             if name in self.envelope:
                 entry[name] = self.envelope[name]
         if self.tags is not None:

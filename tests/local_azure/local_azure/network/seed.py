@@ -50,6 +50,7 @@ from .security_groups import records as groups
 from .types import (
     APPLICATION_GROUPS,
     INTERFACES,
+    LB_FRONTENDS,
     LB_NAT_RULES,
     LB_POOLS,
     LOAD_BALANCERS,
@@ -216,8 +217,9 @@ def _others(name: str) -> Iterator[str]:
 
 def _configuration(interface: ResourceId, own: Json) -> Json:
     properties: Json = {"subnet": _reference(interface, SUBNETS, own.pop("subnet"))}
-    if "publicIPAddress" in own:
-        properties["publicIPAddress"] = _reference(interface, PUBLIC_ADDRESSES, own.pop("publicIPAddress"))
+    for field, type in (("publicIPAddress", PUBLIC_ADDRESSES), ("gatewayLoadBalancer", LB_FRONTENDS)):
+        if field in own:
+            properties[field] = _reference(interface, type, own.pop(field))
     if "applicationSecurityGroups" in own:
         properties["applicationSecurityGroups"] = [
             _reference(interface, APPLICATION_GROUPS, one) for one in own.pop("applicationSecurityGroups")
