@@ -223,6 +223,14 @@ options:
       passphrase:
         description: What opens the PFX or the key.
         type: str
+      chain_file:
+        description:
+          - A PEM file with the certificates that lead from the publisher's to its root, which clients need when they
+            know the root only. They are in every signed file.
+          - Needed for a certificate that an authority issued, if O(sign_with.file) has only itself, and with
+            O(sign_with.vault_name) - a vault hands out the others together with the private key, which this module
+            never reads.
+        type: path
       vault_name:
         description:
           - A key vault that holds the certificate O(sign_with.certificate_name). Its key may be one that can't be
@@ -287,6 +295,7 @@ EXAMPLES = r"""
     sign_with:
       vault_name: my-vault
       certificate_name: rdp-publisher
+      chain_file: authorities.pem
     publisher_folder: files
   delegate_to: localhost
 

@@ -45,6 +45,7 @@ _SIGN_WITH: Arguments = {
     "file": {"type": "path"},
     "key_file": {"type": "path", "no_log": False},
     "passphrase": {"type": "str", "no_log": True},
+    "chain_file": {"type": "path"},
     "vault_name": {"type": "str"},
     "certificate_name": {"type": "str"},
 }

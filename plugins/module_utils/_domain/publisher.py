@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from .errors import InvalidInput
@@ -26,14 +26,21 @@ _ANY_USAGE = "2.5.29.37.0"
 
 @dataclass(frozen=True, kw_only=True)
 class Publisher:
-    """A certificate (with those that lead from it to its root) and the one thing that is done with its private key.
+    """A certificate and the one thing that is done with its private key.
 
-    ``sign`` gives the RSASSA-PKCS1-v1_5 signature with SHA-256 of what it is handed; where the key is, only it knows.
+    ``issuers`` are those certificates that are known to lead from it to its root, the nearest first; the root may be
+    among them. ``sign`` gives the RSASSA-PKCS1-v1_5 signature with SHA-256 of what it is handed; where the key is, only
+    it knows.
     """
 
     certificate: x509.Certificate
-    chain: tuple[x509.Certificate, ...] = ()
+    issuers: tuple[x509.Certificate, ...] = ()
     sign: Callable[[bytes], bytes] = field(repr=False)
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """What goes with a signature: all issuers but the root, which a client has to know already."""
+        return tuple(each for each in self.issuers if not _is_root(each))
 
     @property
     def thumbprint(self) -> str:
@@ -50,7 +57,7 @@ class Publisher:
 
     @property
     def self_signed(self) -> bool:
-        return self.certificate.issuer == self.certificate.subject
+        return _is_root(self.certificate)
 
     @property
     def der(self) -> bytes:
@@ -89,6 +96,28 @@ def publisher_with(certificate: bytes, sign: Callable[[bytes], bytes], *, source
     return Publisher(certificate=loaded, sign=sign)
 
 
+def with_chain(publisher: Publisher, content: bytes, *, source: str) -> Publisher:
+    """The publisher with the issuers that ``content``, PEM text, has of it.
+
+    Raises :class:`InvalidInput`, naming ``source``, when none of the certificates there leads on from the publisher's.
+    """
+    from cryptography import x509
+
+    try:
+        given = x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise _unreadable(source, "holds no certificates in PEM form") from error
+    issuers = _issuers_of(publisher.certificate, (*publisher.issuers, *given))
+    if not issuers:
+        raise InvalidInput(
+            code="PublisherChainUnrelated",
+            message=f"{source} does not hold the certificate that issued the publisher certificate"
+            f" {publisher.thumbprint}.",
+            hint=f"It is that of {publisher.certificate.issuer.rfc4514_string()}.",
+        )
+    return replace(publisher, issuers=issuers)
+
+
 def require_valid(publisher: Publisher, *, earliest: datetime, latest: datetime) -> None:
     """Raise :class:`InvalidInput` unless the certificate is valid; the clocks that count may differ."""
     begins, ends = publisher.certificate.not_valid_before_utc, publisher.certificate.not_valid_after_utc
@@ -107,7 +136,7 @@ def require_valid(publisher: Publisher, *, earliest: datetime, latest: datetime)
 
 
 def doubts_about(publisher: Publisher, *, now: datetime, warn_before: timedelta) -> tuple[str, ...]:
-    """Warnings: an end that is near, or a usage that Windows may not accept."""
+    """Warnings: an end that is near, a usage that Windows may not accept, or no way to the root."""
     found = []
     left = publisher.certificate.not_valid_after_utc - now
     if left < warn_before:
@@ -120,6 +149,12 @@ def doubts_about(publisher: Publisher, *, now: datetime, warn_before: timedelta)
         found.append(
             f"The publisher certificate {publisher.thumbprint} is neither for code signing nor for server"
             " authentication; Windows may not show its name."
+        )
+    if not publisher.self_signed and not publisher.issuers:
+        found.append(
+            f"The publisher certificate {publisher.thumbprint} goes without that of its issuer,"
+            f" {publisher.certificate.issuer.rfc4514_string()}; clients that do not have that one show an unknown"
+            " publisher. Name a file with it in sign_with.chain_file."
         )
     return tuple(found)
 
@@ -155,8 +190,7 @@ def has_signed(publisher: Publisher, signature: bytes, message: bytes) -> bool:
         public.verify(value, message, padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature:
         return False
-    known = Publisher(certificate=publisher.certificate, chain=publisher.chain, sign=lambda _message: value)
-    return pkcs7(known, message) == signature
+    return pkcs7(replace(publisher, sign=lambda _message: value), message) == signature
 
 
 def _as_private_key(sign: Callable[[bytes], bytes]) -> t.Any:
@@ -226,10 +260,36 @@ def _with_key(key: PrivateKeyTypes | None, certificates: Iterable[x509.Certifica
         raise _unreadable(source, "has a private key that belongs to none of its certificates")
     return Publisher(
         certificate=own,
-        # The root is what a client has to know already.
-        chain=tuple(each for each in certificates if each != own and each.issuer != each.subject),
+        issuers=_issuers_of(own, certificates),
         sign=lambda message: private.sign(message, padding.PKCS1v15(), hashes.SHA256()),
     )
+
+
+def _is_root(certificate: x509.Certificate) -> bool:
+    return certificate.issuer == certificate.subject
+
+
+def _issuers_of(certificate: x509.Certificate, given: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """Those of the certificates that lead on from one, in this order; what has nothing to do with it is left out."""
+    left, found, last = list(given), [], certificate
+    while not _is_root(last):
+        issuer = next((each for each in left if _issued(each, last)), None)
+        if issuer is None:
+            break
+        left.remove(issuer)
+        found.append(issuer)
+        last = issuer
+    return tuple(found)
+
+
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _require_rsa(public: object, source: str) -> None:

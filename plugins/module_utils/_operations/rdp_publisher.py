@@ -12,7 +12,14 @@ from pathlib import Path
 
 from .._azure import keys
 from .._domain.errors import InvalidInput
-from .._domain.publisher import Publisher, doubts_about, publisher_from_file, publisher_with, require_valid
+from .._domain.publisher import (
+    Publisher,
+    doubts_about,
+    publisher_from_file,
+    publisher_with,
+    require_valid,
+    with_chain,
+)
 from .._domain.vaults import checked_object_name, checked_vault_name
 from .._files.whole import PUBLIC, read_file, required_file, write_file
 
@@ -28,11 +35,16 @@ _POLICY_VALUE = "TrustedCertThumbprints"
 
 @dataclass(frozen=True, kw_only=True)
 class Signer:
-    """Where the publisher's certificate and key are: in ``file`` (and ``key_file``), or in a vault."""
+    """Where the publisher's certificate and key are: in ``file`` (and ``key_file``), or in a vault.
+
+    ``chain_file`` has the certificates that lead from it to its root, where the file does not have them itself; a vault
+    hands them out with the private key only.
+    """
 
     file: Path | None = None
     key_file: Path | None = None
     passphrase: str | None = field(default=None, repr=False)
+    chain_file: Path | None = None
     vault_name: str | None = None
     certificate_name: str | None = None
 
@@ -51,13 +63,17 @@ class Signer:
             file=Path(file) if file else None,
             key_file=Path(parameters["key_file"]) if parameters["key_file"] else None,
             passphrase=parameters["passphrase"],
+            chain_file=Path(parameters["chain_file"]) if parameters["chain_file"] else None,
             vault_name=checked_vault_name(vault) if vault else None,
             certificate_name=checked_object_name(parameters["certificate_name"]) if vault else None,
         )
 
     def publisher(self, context: Context) -> Publisher:
         """The publisher, valid now. One read where a vault holds the key; nothing is signed yet."""
+        chain = required_file(self.chain_file) if self.chain_file else None
         found = self._from_vault(context) if self.vault_name else self._from_file()
+        if chain is not None:
+            found = with_chain(found, chain, source=str(self.chain_file))
         earliest, latest = context.azure.now()
         require_valid(found, earliest=earliest, latest=latest)
         return found

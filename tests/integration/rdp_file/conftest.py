@@ -134,7 +134,7 @@ def publisher(tmp_path: Path) -> Publisher:
     return publisher_in(tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server() -> Iterator[Running]:
     with running("windows-vm", pace=0.002) as found:
         yield found

@@ -8,16 +8,26 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from azure.keyvault.certificates import CertificatePolicy
 from azure.mgmt.network.models import PublicIPAddress
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.publisher import has_signed, publisher_with
 from ansible_collections.azvm.access.plugins.module_utils._domain.rdp_settings import decode, parse
 from ansible_collections.azvm.access.plugins.module_utils._domain.rdp_signature import message_of, signature_of
 from ansible_collections.azvm.access.tests.integration.rdp_file.conftest import GROUP, VAULT
+from ansible_collections.azvm.access.tests.unit.domain.publishers import (
+    certificate,
+    pem_key,
+    pem_of,
+    verified_by_openssl,
+)
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from ansible_collections.azvm.access.tests.integration.rdp_file.conftest import Office
 
 FQDN = "access-demo-win1.westeurope.cloudapp.azure.com"
@@ -160,6 +170,32 @@ def test_the_vault_signs_and_keeps_its_key(office: Office) -> None:
     signature = signature_of(settings)
     assert signature is not None
     assert has_signed(publisher, signature, message_of(settings))
+
+
+def test_a_vaults_certificate_of_an_authority_wants_its_chain(office: Office, tmp_path: Path) -> None:
+    """The vault has the chain beside the private key only, and that is never asked for."""
+    office.vault()
+    office.grant("Key Vault Crypto User")
+    keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)]
+    root = certificate(keys[0], name="Root", is_ca=True, usages=())
+    middle = certificate(keys[1], name="Middle", issuer=(root, keys[0]), is_ca=True, usages=())
+    own = certificate(keys[2], issuer=(middle, keys[1]))
+    pem = pem_of(own, middle) + pem_key(keys[2])
+    policy = CertificatePolicy(issuer_name="Unknown", content_type="application/x-pem-file", exportable=False)
+    office.azure.certificates(f"https://{VAULT}.vault.azure.net/").import_certificate("publisher", pem, policy=policy)
+
+    (warning,) = office.win1(sign_with=SIGN_WITH).warnings
+    assert "chain_file" in warning
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(pem_of(middle))
+    made = office.win1(sign_with={**SIGN_WITH, "chain_file": str(chain)})
+    assert (made.changed, made.warnings, made.thing["kept"]) == (True, (), False)
+    assert not any("/secrets/" in one for one in office.vault_requests())
+
+    settings = parse(decode((office.folder / "win1.rdp").read_bytes())[0])
+    signature = signature_of(settings)
+    assert signature is not None
+    assert verified_by_openssl(signature, message_of(settings), root=root, folder=tmp_path)
 
 
 def test_the_vault_is_not_asked_to_sign_again(office: Office) -> None:

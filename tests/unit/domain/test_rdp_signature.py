@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -26,6 +26,7 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.publisher impo
     publisher_from_file,
     publisher_with,
     require_valid,
+    with_chain,
 )
 from ansible_collections.azvm.access.plugins.module_utils._domain.rdp_accounts import Account
 from ansible_collections.azvm.access.plugins.module_utils._domain.rdp_file import Connection, Gateway
@@ -121,6 +122,63 @@ def test_intermediate_certificates_travel_along(key: rsa.RSAPrivateKey, other_ke
     assert publisher.chain == (middle,)
     assert middle.public_bytes(serialization.Encoding.DER) in pkcs7(publisher, b"message")
     assert has_signed(publisher, pkcs7(publisher, b"message"), b"message")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authorities:
+    """A root, two below it, and a publisher at the end whose key is elsewhere."""
+
+    root: x509.Certificate
+    upper: x509.Certificate
+    lower: x509.Certificate
+    publisher: Publisher
+
+
+@pytest.fixture(scope="module")
+def authorities(key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey) -> Authorities:
+    keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
+    root = certificate(other_key, name="Root", is_ca=True, usages=())
+    upper = certificate(keys[0], name="Upper", issuer=(root, other_key), is_ca=True, usages=())
+    lower = certificate(keys[1], name="Lower", issuer=(upper, keys[0]), is_ca=True, usages=())
+    own = certificate(key, issuer=(lower, keys[1])).public_bytes(serialization.Encoding.DER)
+    made = publisher_with(own, lambda message: key.sign(message, padding.PKCS1v15(), hashes.SHA256()), source="vault")
+    return Authorities(root=root, upper=upper, lower=lower, publisher=made)
+
+
+def test_a_client_that_knows_the_root_only_needs_the_chain(authorities: Authorities, tmp_path: Path) -> None:
+    def verified(publisher: Publisher) -> bool:
+        message = message_of(settings())
+        return verified_by_openssl(pkcs7(publisher, message), message, root=authorities.root, folder=tmp_path)
+
+    given = authorities.publisher
+    assert not verified(given)
+    stranger = certificate(rsa.generate_private_key(public_exponent=65537, key_size=2048), name="Lower", is_ca=True)
+    bundle = pem_of(stranger, authorities.root, authorities.upper, authorities.lower)
+    complete = with_chain(given, bundle, source="c")
+    assert complete.issuers == (authorities.lower, authorities.upper, authorities.root)
+    assert complete.chain == (authorities.lower, authorities.upper)
+    assert verified(complete)
+    assert not verified(with_chain(given, pem_of(authorities.lower), source="c")), "one is missing"
+
+
+def test_a_missing_chain_is_said(authorities: Authorities, key: rsa.RSAPrivateKey) -> None:
+    def doubts(publisher: Publisher) -> tuple[str, ...]:
+        return doubts_about(publisher, now=NOW, warn_before=timedelta(days=30))
+
+    (warning,) = doubts(authorities.publisher)
+    assert "its issuer, CN=Lower;" in warning
+    assert "sign_with.chain_file" in warning
+    assert doubts(with_chain(authorities.publisher, pem_of(authorities.lower), source="c")) == ()
+    assert doubts(published(key)) == ()
+
+
+@pytest.mark.parametrize(("other", "code"), [("upper", "PublisherChainUnrelated"), (None, "PublisherUnreadable")])
+def test_a_chain_that_leads_nowhere_is_refused(authorities: Authorities, other: str | None, code: str) -> None:
+    content = pem_of(getattr(authorities, other)) if other else b"none"
+    with pytest.raises(InvalidInput) as caught:
+        with_chain(authorities.publisher, content, source="/files/chain.pem")
+    assert caught.value.code == code
+    assert caught.value.message.startswith("/files/chain.pem ")
 
 
 def test_a_signature_is_recognised_without_the_key(key: rsa.RSAPrivateKey) -> None:
