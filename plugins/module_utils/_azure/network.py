@@ -9,7 +9,7 @@ import typing as t
 
 from .._domain.errors import Conflict, NotFound
 from .._domain.nat import BalancedConfiguration
-from .._domain.network import IpConfiguration, NetworkInterface, PublicAddress, SecurityGroup, Subnet
+from .._domain.network import MARK, IpConfiguration, NetworkInterface, PublicAddress, SecurityGroup, Subnet
 from .._domain.resource_id import ResourceId
 from .._domain.security_rules import ANY, PortRange, SecurityRule, normalised_prefix
 from .errors import translated
@@ -27,24 +27,13 @@ if t.TYPE_CHECKING:
 @translated("read the network interface {nic.name}")
 def network_interface(azure: AzureClients, nic: ResourceId) -> NetworkInterface:
     """GET one interface."""
-    found = azure.network.network_interfaces.get(nic.resource_group, nic.name)
-    return NetworkInterface(
-        id=ResourceId.parse(found.id or str(nic)),
-        group_id=found.network_security_group.id if found.network_security_group else None,
-        ip_configurations=tuple(_ip_configuration(each, nic) for each in found.ip_configurations or ()),
-    )
+    return interface_of(azure.network.network_interfaces.get(nic.resource_group, nic.name), nic)
 
 
 @translated("read the public address {address.name}")
 def public_address(azure: AzureClients, address: ResourceId) -> PublicAddress:
     """GET one public address."""
-    found = azure.network.public_ip_addresses.get(address.resource_group, address.name)
-    return PublicAddress(
-        id=found.id or str(address),
-        address=found.ip_address,
-        fqdn=found.dns_settings.fqdn if found.dns_settings else None,
-        sku=word(found.sku.name) if found.sku else None,
-    )
+    return address_of(azure.network.public_ip_addresses.get(address.resource_group, address.name), address)
 
 
 @translated("read the subnet {subnet.name}")
@@ -109,6 +98,38 @@ def is_priority_clash(error: Conflict) -> bool:
     return error.code == "SecurityRuleConflict"
 
 
+def interface_of(found: models.NetworkInterface, id: ResourceId) -> NetworkInterface:
+    """What was read of the interface ``id``."""
+    return NetworkInterface(
+        id=ResourceId.parse(found.id or str(id)),
+        location=found.location or "",
+        group_id=found.network_security_group.id if found.network_security_group else None,
+        ip_configurations=tuple(_ip_configuration(each, id) for each in found.ip_configurations or ()),
+        failed=_failed(found),
+    )
+
+
+def address_of(found: models.PublicIPAddress, id: ResourceId) -> PublicAddress:
+    """What was read of the public address ``id``."""
+    return PublicAddress(
+        id=ResourceId.parse(found.id or str(id)),
+        location=found.location or "",
+        address=found.ip_address,
+        fqdn=found.dns_settings.fqdn if found.dns_settings else None,
+        label=found.dns_settings.domain_name_label if found.dns_settings else None,
+        sku=word(found.sku.name) if found.sku else "",
+        method=word(found.public_ip_allocation_method),
+        version=word(found.public_ip_address_version) or "IPv4",
+        holder_id=found.ip_configuration.id if found.ip_configuration else None,
+        owner=(found.tags or {}).get(MARK),
+        failed=_failed(found),
+    )
+
+
+def _failed(found: models.PublicIPAddress | models.NetworkInterface | models.SecurityRule) -> bool:
+    return word(found.provisioning_state).lower() == "failed"
+
+
 def _ip_configuration(found: models.NetworkInterfaceIPConfiguration, nic: ResourceId) -> IpConfiguration:
     return IpConfiguration(
         name=found.name or "",
@@ -116,6 +137,7 @@ def _ip_configuration(found: models.NetworkInterfaceIPConfiguration, nic: Resour
         private_address=found.private_ip_address,
         public_address_id=found.public_ip_address.id if found.public_ip_address else None,
         subnet_id=found.subnet.id if found.subnet else None,
+        version=word(found.private_ip_address_version) or "IPv4",
         application_security_group_ids=_ids(found.application_security_groups),
         balanced=_balanced(found, nic),
     )
@@ -151,7 +173,7 @@ def _rule(found: models.SecurityRule) -> SecurityRule:
         source_groups=_group_ids(found.source_application_security_groups),
         destination_groups=_group_ids(found.destination_application_security_groups),
         description=found.description or "",
-        failed=word(found.provisioning_state).lower() == "failed",
+        failed=_failed(found),
     )
 
 

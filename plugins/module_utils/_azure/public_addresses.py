@@ -10,18 +10,17 @@ import typing as t
 from dataclasses import dataclass
 
 from .._domain.errors import NotFound
-from .._domain.public_address import MARK, Address, AddressedConfiguration, AddressedInterface
-from .._domain.resource_id import ResourceId
+from .._domain.network import MARK
 from .errors import translated
 from .libraries import needs
+from .network import address_of, interface_of
 from .polling import finished, unless_busy
-from .words import word
 
 if t.TYPE_CHECKING:
-    from azure.mgmt.network import models
-
     from .._domain.deadline import Deadline
     from .._domain.errors import AccessError
+    from .._domain.network import NetworkInterface, PublicAddress
+    from .._domain.resource_id import ResourceId
     from .clients import AzureClients
 
 Value = t.TypeVar("Value")
@@ -40,22 +39,13 @@ class Snapshot(t.Generic[Value]):
 
 
 @translated("read the network interface {nic.name}")
-def interface(azure: AzureClients, nic: ResourceId) -> Snapshot[AddressedInterface]:
+def interface(azure: AzureClients, nic: ResourceId) -> Snapshot[NetworkInterface]:
     """GET one interface."""
     found = azure.network.network_interfaces.get(nic.resource_group, nic.name)
-    return Snapshot(
-        value=AddressedInterface(
-            id=ResourceId.parse(found.id or str(nic)),
-            location=found.location or "",
-            configurations=tuple(_configuration(each) for each in found.ip_configurations or ()),
-            failed=_failed(found),
-        ),
-        body=found.as_dict(exclude_readonly=True),
-        etag=found.etag or "",
-    )
+    return Snapshot(value=interface_of(found, nic), body=found.as_dict(exclude_readonly=True), etag=found.etag or "")
 
 
-def find(azure: AzureClients, address: ResourceId) -> Snapshot[Address] | None:
+def find(azure: AzureClients, address: ResourceId) -> Snapshot[PublicAddress] | None:
     """The public address of that id, ``None`` when there is none."""
     try:
         return _read(azure, address)
@@ -67,7 +57,7 @@ def find(azure: AzureClients, address: ResourceId) -> Snapshot[Address] | None:
 
 def attach(
     azure: AzureClients,
-    nic: Snapshot[AddressedInterface],
+    nic: Snapshot[NetworkInterface],
     configuration: str,
     address: ResourceId | None,
     *,
@@ -98,7 +88,7 @@ def attach(
     unless_busy(lambda: put(id), deadline=deadline, waiting_for=waiting_for)
 
 
-def create(azure: AzureClients, address: Address, *, deadline: Deadline) -> Address:
+def create(azure: AzureClients, address: PublicAddress, *, deadline: Deadline) -> PublicAddress:
     """Make a public address that carries its owner's mark, unless one of that name has come up meanwhile."""
     properties: dict[str, t.Any] = {
         "publicIPAllocationMethod": address.method,
@@ -115,7 +105,9 @@ def create(azure: AzureClients, address: Address, *, deadline: Deadline) -> Addr
     return _write(azure, address.id, body, headers={"If-None-Match": "*"}, deadline=deadline)
 
 
-def rewrite(azure: AzureClients, read: Snapshot[Address], label: str | None, *, deadline: Deadline) -> Address:
+def rewrite(
+    azure: AzureClients, read: Snapshot[PublicAddress], label: str | None, *, deadline: Deadline
+) -> PublicAddress:
     """PUT the address as it was read, with that DNS label."""
     body = copy.deepcopy(read.body)
     if label and label != read.value.label:
@@ -148,17 +140,17 @@ def overtaken(error: AccessError) -> bool:
 
 def _write(
     azure: AzureClients, address: ResourceId, body: dict[str, t.Any], *, headers: dict[str, str], deadline: Deadline
-) -> Address:
+) -> PublicAddress:
     waiting_for = f"the public address {address.name}"
 
     @translated("write the public address {address.name}")
-    def put(address: ResourceId) -> Address:
+    def put(address: ResourceId) -> PublicAddress:
         with needs("azure-mgmt-network"):
             from azure.mgmt.network.models import PublicIPAddress as Wire
         poller = azure.network.public_ip_addresses.begin_create_or_update(
             address.resource_group, address.name, Wire(body), headers=headers
         )
-        return _address(finished(poller, deadline=deadline, waiting_for=waiting_for), address)
+        return address_of(finished(poller, deadline=deadline, waiting_for=waiting_for), address)
 
     return unless_busy(lambda: put(address), deadline=deadline, waiting_for=waiting_for)
 
@@ -169,40 +161,6 @@ def _if_match(etag: str) -> dict[str, str]:
 
 
 @translated("read the public address {address.name}")
-def _read(azure: AzureClients, address: ResourceId) -> Snapshot[Address]:
+def _read(azure: AzureClients, address: ResourceId) -> Snapshot[PublicAddress]:
     found = azure.network.public_ip_addresses.get(address.resource_group, address.name)
-    return Snapshot(value=_address(found, address), body=found.as_dict(exclude_readonly=True), etag=found.etag or "")
-
-
-def _address(found: models.PublicIPAddress, id: ResourceId) -> Address:
-    holder = found.ip_configuration
-    return Address(
-        id=ResourceId.parse(found.id or str(id)),
-        location=found.location or "",
-        address=found.ip_address,
-        fqdn=found.dns_settings.fqdn if found.dns_settings else None,
-        label=found.dns_settings.domain_name_label if found.dns_settings else None,
-        sku=word(found.sku.name) if found.sku else "",
-        method=word(found.public_ip_allocation_method),
-        version=word(found.public_ip_address_version) or "IPv4",
-        holder_id=holder.id if holder else None,
-        owner=(found.tags or {}).get(MARK),
-        failed=_failed(found),
-    )
-
-
-def _failed(found: models.PublicIPAddress | models.NetworkInterface) -> bool:
-    return word(found.provisioning_state).lower() == "failed"
-
-
-def _configuration(found: models.NetworkInterfaceIPConfiguration) -> AddressedConfiguration:
-    parts = (*(found.load_balancer_backend_address_pools or ()), *(found.load_balancer_inbound_nat_rules or ()))
-    balancers = {str(ResourceId.parse(each.id).parent): None for each in parts if each.id}
-    return AddressedConfiguration(
-        name=found.name or "",
-        primary=bool(found.primary),
-        version=word(found.private_ip_address_version) or "IPv4",
-        subnet_id=found.subnet.id if found.subnet else None,
-        address_id=found.public_ip_address.id if found.public_ip_address else None,
-        balancer_ids=tuple(balancers),
-    )
+    return Snapshot(value=address_of(found, address), body=found.as_dict(exclude_readonly=True), etag=found.etag or "")

@@ -17,6 +17,9 @@ if t.TYPE_CHECKING:
     from .security_rules import SecurityRule
     from .virtual_machine import NetworkInterfaceReference
 
+# The tag that tells an address this collection made from others'; its value is the VM, ``group/name`` in lower case.
+MARK = "azvm.access.vm"
+
 
 @dataclass(frozen=True, kw_only=True)
 class IpConfiguration:
@@ -30,17 +33,23 @@ class IpConfiguration:
     private_address: str | None
     public_address_id: str | None
     subnet_id: str | None
+    version: str = "IPv4"
     application_security_group_ids: tuple[str, ...] = ()
     balanced: BalancedConfiguration | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInterface:
-    """A network interface of a VM. ``group_id`` is its own security group, without the subnet's."""
+    """A network interface of a VM. ``group_id`` is its own security group, without the subnet's.
+
+    ``failed``: its last write did not come to its end.
+    """
 
     id: ResourceId
+    location: str
     group_id: str | None
     ip_configurations: tuple[IpConfiguration, ...]
+    failed: bool = False
 
     @property
     def main(self) -> IpConfiguration:
@@ -49,15 +58,37 @@ class NetworkInterface:
             raise NotReady(code="NoIpConfiguration", message=f"The network interface {self.id.name} has no address.")
         return next((each for each in self.ip_configurations if each.primary), self.ip_configurations[0])
 
+    def configuration(self, name: str) -> IpConfiguration:
+        """The ip configuration of that name."""
+        for each in self.ip_configurations:
+            if each.name.lower() == name.lower():
+                return each
+        raise NotFound(
+            code="IpConfigurationNotFound",
+            message=f"The network interface {self.id.name} has no ip configuration {name}.",
+            hint=f"Its ip configurations are: {', '.join(each.name for each in self.ip_configurations)}.",
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublicAddress:
-    """A public address; ``address`` is ``None`` while a dynamic one is not allocated (deallocated VM)."""
+    """A public address. ``address`` is ``None`` while it has no number: a dynamic one whose VM is deallocated.
 
-    id: str
+    ``holder_id`` is what uses it: an ip configuration of an interface, a frontend of a load balancer. ``owner`` is the
+    VM it was made for by this collection, ``None`` for an address of somebody else.
+    """
+
+    id: ResourceId
+    location: str
     address: str | None
     fqdn: str | None
-    sku: str | None
+    label: str | None
+    sku: str
+    method: str
+    version: str
+    holder_id: str | None
+    owner: str | None
+    failed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,74 +9,17 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from .errors import Conflict, InvalidInput, NotFound, NotReady
-from .resource_id import ResourceId, same_id
+from .errors import Conflict, InvalidInput, NotReady
+from .network import PublicAddress
+from .resource_id import same_id
 
-# The tag that tells an address this collection made from others'; its value is the VM, ``group/name`` in lower case.
-MARK = "azvm.access.vm"
+if t.TYPE_CHECKING:
+    from .network import IpConfiguration, NetworkInterface
+    from .resource_id import ResourceId
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?")
 _LABEL = re.compile(r"[a-z][a-z0-9-]{1,61}[a-z0-9]")
 _STANDARD, _STATIC = "Standard", "Static"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Address:
-    """A public address. ``address`` is ``None`` while it has no number: a dynamic one whose VM is deallocated.
-
-    ``holder_id`` is what uses it: an ip configuration of an interface, a frontend of a load balancer. ``owner`` is the
-    VM it was made for by this collection, ``None`` for an address of somebody else.
-    """
-
-    id: ResourceId
-    location: str
-    address: str | None
-    fqdn: str | None
-    label: str | None
-    sku: str
-    method: str
-    version: str
-    holder_id: str | None
-    owner: str | None
-    failed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddressedConfiguration:
-    """One ip configuration of an interface. ``balancer_ids`` are the load balancers that refer to it."""
-
-    name: str
-    primary: bool
-    version: str
-    subnet_id: str | None
-    address_id: str | None
-    balancer_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddressedInterface:
-    """A network interface, as far as its public addresses go. ``failed``: its last write did not come to its end."""
-
-    id: ResourceId
-    location: str
-    configurations: tuple[AddressedConfiguration, ...]
-    failed: bool = False
-
-    def configuration(self, name: str | None) -> AddressedConfiguration:
-        """The one of that name, or the primary one (the first where none is marked)."""
-        found = self.configurations
-        if name:
-            for each in found:
-                if each.name.lower() == name.lower():
-                    return each
-            raise NotFound(
-                code="IpConfigurationNotFound",
-                message=f"The network interface {self.id.name} has no ip configuration {name}.",
-                hint=f"Its ip configurations are: {', '.join(each.name for each in found)}.",
-            )
-        if not found:
-            raise NotReady(code="NoIpConfiguration", message=f"The network interface {self.id.name} has no address.")
-        return next((each for each in found if each.primary), found[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +51,11 @@ class AddressPlan:
     address to make (``new``), to give another DNS label, or to write again because its last write failed.
     """
 
-    before: Address | None
-    after: Address | None
+    before: PublicAddress | None
+    after: PublicAddress | None
     attached_before: bool
     attached_after: bool
-    write: Address | None = None
+    write: PublicAddress | None = None
     new: bool = False
     delete: bool = False
     warnings: tuple[str, ...] = ()
@@ -161,11 +104,11 @@ def checked_label(label: str) -> str:
 
 def planned_present(
     wish: Wish,
-    nic: AddressedInterface,
-    configuration: AddressedConfiguration,
+    nic: NetworkInterface,
+    configuration: IpConfiguration,
     *,
-    attached: Address | None,
-    named: Address | None,
+    attached: PublicAddress | None,
+    named: PublicAddress | None,
     mates: t.Sequence[Mate],
 ) -> AddressPlan:
     """``attached`` is what the ip configuration has, ``named`` what exists under ``wish.id`` where it has nothing.
@@ -176,7 +119,7 @@ def planned_present(
         return _kept(wish, nic, attached)
     _check_attachable(nic, configuration, mates)
     if named is None:
-        made = Address(
+        made = PublicAddress(
             id=wish.id,
             location=nic.location,
             address=None,
@@ -189,7 +132,7 @@ def planned_present(
             owner=wish.owner,
         )
         return AddressPlan(before=None, after=made, attached_before=False, attached_after=True, write=made, new=True)
-    _check_takable(named, nic)
+    _check_takable(named, nic, configuration)
     after = _labelled(named, wish)
     return AddressPlan(
         before=named,
@@ -200,7 +143,7 @@ def planned_present(
     )
 
 
-def planned_absent(wish: Wish, *, attached: Address | None, named: Address | None) -> AddressPlan:
+def planned_absent(wish: Wish, *, attached: PublicAddress | None, named: PublicAddress | None) -> AddressPlan:
     """Take back what this collection made for the VM; an address of others is detached only when the user names it."""
     if attached and attached.owner == wish.owner:
         return AddressPlan(before=attached, after=None, attached_before=True, attached_after=False, delete=True)
@@ -223,7 +166,7 @@ def planned_absent(wish: Wish, *, attached: Address | None, named: Address | Non
     )
 
 
-def _kept(wish: Wish, nic: AddressedInterface, attached: Address) -> AddressPlan:
+def _kept(wish: Wish, nic: NetworkInterface, attached: PublicAddress) -> AddressPlan:
     if wish.named and attached.id != wish.id:
         raise Conflict(
             code="OtherAddressAttached",
@@ -243,7 +186,7 @@ def _kept(wish: Wish, nic: AddressedInterface, attached: Address) -> AddressPlan
     )
 
 
-def _labelled(address: Address, wish: Wish) -> Address:
+def _labelled(address: PublicAddress, wish: Wish) -> PublicAddress:
     """The address as it shall be, with the label that is asked for; an address of others keeps its label and state."""
     if address.owner == wish.owner:
         address = replace(address, failed=False)
@@ -260,7 +203,7 @@ def _labelled(address: Address, wish: Wish) -> Address:
     return replace(address, label=wish.label, fqdn=None)
 
 
-def _about_dynamic(address: Address) -> tuple[str, ...]:
+def _about_dynamic(address: PublicAddress) -> tuple[str, ...]:
     if address.method.lower() != "dynamic":
         return ()
     words = (
@@ -271,7 +214,7 @@ def _about_dynamic(address: Address) -> tuple[str, ...]:
     return (f"The public address {address.id.name} is dynamic: it {words}",)
 
 
-def _check_attachable(nic: AddressedInterface, configuration: AddressedConfiguration, mates: t.Sequence[Mate]) -> None:
+def _check_attachable(nic: NetworkInterface, configuration: IpConfiguration, mates: t.Sequence[Mate]) -> None:
     where = f"The ip configuration {configuration.name} of the network interface {nic.id.name}"
     if not configuration.subnet_id:
         raise NotReady(code="NoSubnet", message=f"{where} is in no subnet; a public address needs one.")
@@ -294,9 +237,12 @@ def _check_attachable(nic: AddressedInterface, configuration: AddressedConfigura
             )
 
 
-def _check_takable(named: Address, nic: AddressedInterface) -> None:
+def _check_takable(named: PublicAddress, nic: NetworkInterface, configuration: IpConfiguration) -> None:
     """Whether an address that exists under the wished name can be given to the interface."""
-    if named.holder_id:
+    # Where the configuration has it by now, another run attached it after the interface was read: the write that is
+    # planned here is refused for that, and everything is read again.
+    own = str(nic.id.child("ipConfigurations", configuration.name))
+    if named.holder_id and not same_id(named.holder_id, own):
         raise Conflict(
             code="PublicIPAddressInUse",
             message=f"The public address {named.id.name} is used by {named.holder_id}.",
@@ -317,8 +263,3 @@ def _check_takable(named: Address, nic: AddressedInterface) -> None:
             " not a Standard IPv4 one.",
             hint="Upgrade it, or choose another name.",
         )
-
-
-def holds(address: Address, nic: ResourceId, configuration: str) -> bool:
-    """Whether ``address`` is attached to that ip configuration."""
-    return same_id(address.holder_id, str(nic.child("ipConfigurations", configuration)))

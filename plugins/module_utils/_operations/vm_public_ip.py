@@ -10,14 +10,10 @@ from dataclasses import dataclass
 
 from .._azure import compute, load_balancers, public_addresses
 from .._azure.polling import awaiting
-from .._azure.public_addresses import Snapshot
 from .._domain.errors import AccessError, Refused
 from .._domain.network import chosen_interface
 from .._domain.outcome import Document, Outcome
 from .._domain.public_address import (
-    Address,
-    AddressedConfiguration,
-    AddressedInterface,
     AddressPlan,
     Mate,
     Wish,
@@ -30,6 +26,8 @@ from .._domain.public_address import (
 from .._domain.resource_id import ResourceId, VmTarget
 
 if t.TYPE_CHECKING:
+    from .._azure.public_addresses import Snapshot
+    from .._domain.network import IpConfiguration, NetworkInterface, PublicAddress
     from .context import Context
 
 
@@ -62,9 +60,9 @@ class Options:
 class _Seen:
     """One look at the interface and the addresses that matter, and what follows from it."""
 
-    nic: Snapshot[AddressedInterface]
-    configuration: AddressedConfiguration
-    address: Snapshot[Address] | None
+    nic: Snapshot[NetworkInterface]
+    configuration: IpConfiguration
+    address: Snapshot[PublicAddress] | None
     plan: AddressPlan
 
 
@@ -105,7 +103,7 @@ class _Run:
         self._context = context
         self.wrote = False
 
-    def carry_out(self) -> Address | None:
+    def carry_out(self) -> PublicAddress | None:
         """The address afterwards, with its number; the steps come in an order that can be cut off anywhere."""
         plan, azure, deadline = self._seen.plan, self._context.azure, self._context.deadline
         after = plan.after
@@ -130,7 +128,7 @@ class _Run:
         )
         self.wrote = True
 
-    def _done(self, address: Address) -> Address:
+    def _done(self, address: PublicAddress) -> PublicAddress:
         self.wrote = True
         return address
 
@@ -139,8 +137,8 @@ def _look(options: Options, wish: Wish, nic_id: ResourceId, context: Context) ->
     """Two to three reads, and one for each thing that shares the interface when an address is to be attached."""
     azure = context.azure
     nic = public_addresses.interface(azure, nic_id)
-    configuration = nic.value.configuration(options.ip_configuration)
-    attached_id = ResourceId.parse(configuration.address_id) if configuration.address_id else None
+    configuration = nic.value.configuration(options.ip_configuration) if options.ip_configuration else nic.value.main
+    attached_id = ResourceId.parse(configuration.public_address_id) if configuration.public_address_id else None
     attached = public_addresses.find(azure, attached_id) if attached_id else None
     named = None
     if attached is None or (not options.present and attached_id != wish.id):
@@ -154,12 +152,12 @@ def _look(options: Options, wish: Wish, nic_id: ResourceId, context: Context) ->
     return _Seen(nic=nic, configuration=configuration, address=attached or named, plan=plan)
 
 
-def _mates(nic: AddressedInterface, context: Context) -> tuple[Mate, ...]:
+def _mates(nic: NetworkInterface, context: Context) -> tuple[Mate, ...]:
     """What shares the interface with a new address."""
     azure = context.azure
-    balancers = {key.lower(): key for each in nic.configurations for key in each.balancer_ids}
-    addresses = [each.address_id for each in nic.configurations if each.address_id]
-    found = [load_balancers.load_balancer(azure, ResourceId.parse(text)) for text in balancers.values()]
+    balancers = {id.key: id for each in nic.ip_configurations if each.balanced for id in each.balanced.balancer_ids}
+    addresses = [each.public_address_id for each in nic.ip_configurations if each.public_address_id]
+    found = [load_balancers.load_balancer(azure, id) for id in balancers.values()]
     others = [public_addresses.find(azure, ResourceId.parse(text)) for text in addresses]
     return (
         *(Mate(id=each.id, sku=each.sku) for each in found),
@@ -190,7 +188,7 @@ def _explained(error: AccessError, options: Options) -> AccessError:
     )
 
 
-def _outcome(first: _Seen, last: _Seen, after: Address | None, wish: Wish) -> Outcome:
+def _outcome(first: _Seen, last: _Seen, after: PublicAddress | None, wish: Wish) -> Outcome:
     plan = last.plan
     thing = {
         **_document(after, wish),
@@ -207,7 +205,7 @@ def _outcome(first: _Seen, last: _Seen, after: Address | None, wish: Wish) -> Ou
     )
 
 
-def _state(address: Address | None, *, attached: bool, wish: Wish) -> Document | None:
+def _state(address: PublicAddress | None, *, attached: bool, wish: Wish) -> Document | None:
     """What the diff shows: everything but the number and the name that Azure gives, so that it can be predicted."""
     if address is None:
         return None
@@ -217,7 +215,7 @@ def _state(address: Address | None, *, attached: bool, wish: Wish) -> Document |
     return {**kept, "attached": attached, **({"failed": True} if address.failed else {})}
 
 
-def _document(address: Address | None, wish: Wish) -> Document:
+def _document(address: PublicAddress | None, wish: Wish) -> Document:
     return {
         "id": str(address.id) if address else None,
         "name": address.id.name if address else None,

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.errors import AccessError
-from ansible_collections.azvm.access.plugins.module_utils._domain.public_address import MARK
+from ansible_collections.azvm.access.plugins.module_utils._domain.network import MARK
 
 if t.TYPE_CHECKING:
     from ansible_collections.azvm.access.plugins.module_utils._domain.outcome import Outcome
@@ -175,9 +175,9 @@ def test_a_free_address_is_taken_and_only_given_back(bench: Bench) -> None:
 
 
 def test_what_an_interrupted_run_left_is_taken_up_or_away(bench: Bench) -> None:
-    bench.control.fault("reset-before", method="PUT", path="networkInterfaces/plain-nic")
+    bench.control.fault("status", method="PUT", path="networkInterfaces/plain-nic", status=403)
     with pytest.raises(AccessError, match="network interface plain-nic"):
-        bench.run("plain", seconds=2)
+        bench.run("plain")
     assert "plain-ip" in bench.addresses()
     assert bench.run("plain", state="absent", check_mode=True).changed
 
@@ -213,6 +213,18 @@ def test_two_runs_at_once_make_one_address(bench: Bench) -> None:
     assert one.changed or other.changed
     assert [name for name in bench.addresses() if name.startswith("plain")] == ["plain-ip"]
     assert not bench.run("plain").changed
+
+
+def test_an_address_that_another_run_attached_between_two_reads_is_taken_for_its_own(bench: Bench) -> None:
+    fault = bench.control.fault("hold-before", method="GET", path="publicIPAddresses/plain-ip", nth=1)
+    found: list[Outcome] = []
+    late = threading.Thread(target=lambda: found.append(bench.run("plain")))
+    late.start()
+    bench.control.eventually(lambda: bench.control.met(fault) == 1)
+    made = bench.run("plain")
+    bench.control.clear_fault(fault)
+    late.join(60)
+    assert [(each.changed, each.thing) for each in found] == [(False, made.thing)]
 
 
 def test_two_runs_on_one_interface_both_last(bench: Bench) -> None:

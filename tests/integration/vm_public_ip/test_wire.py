@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.azvm.access.plugins.module_utils._azure.clients import AzureClients
 from ansible_collections.azvm.access.plugins.module_utils._azure.credentials import sign_in
 from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
-from ansible_collections.azvm.access.plugins.module_utils._domain.public_address import MARK
+from ansible_collections.azvm.access.plugins.module_utils._domain.network import MARK
 from ansible_collections.azvm.access.plugins.module_utils._operations import vm_public_ip
 from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
 from ansible_collections.azvm.access.tests.integration.support.middlebox import Middlebox, Reply

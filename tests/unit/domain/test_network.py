@@ -28,7 +28,7 @@ OTHER_GROUP = f"{NETWORK}/networkSecurityGroups/other"
 
 
 def nic(group: str | None) -> NetworkInterface:
-    return NetworkInterface(id=ResourceId.parse(NIC), group_id=group, ip_configurations=())
+    return NetworkInterface(id=ResourceId.parse(NIC), location="westeurope", group_id=group, ip_configurations=())
 
 
 def subnet(group: str | None, *interfaces: str) -> Subnet:
@@ -98,7 +98,9 @@ def configuration(name: str, *, primary: bool) -> IpConfiguration:
 def test_the_main_ip_configuration_is_the_primary_one_else_the_first() -> None:
     one, two = configuration("one", primary=False), configuration("two", primary=True)
     for found, expected in (((one, two), two), ((one,), one)):
-        interface = NetworkInterface(id=ResourceId.parse(NIC), group_id=None, ip_configurations=found)
+        interface = NetworkInterface(
+            id=ResourceId.parse(NIC), location="westeurope", group_id=None, ip_configurations=found
+        )
         assert interface.main == expected
     with pytest.raises(NotReady) as caught:
         _main = nic(None).main

@@ -9,11 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.azvm.access.plugins.module_utils._domain.errors import AccessError, NotFound, NotReady
+from ansible_collections.azvm.access.plugins.module_utils._domain.errors import AccessError, NotFound
+from ansible_collections.azvm.access.plugins.module_utils._domain.network import (
+    IpConfiguration,
+    NetworkInterface,
+    PublicAddress,
+)
 from ansible_collections.azvm.access.plugins.module_utils._domain.public_address import (
-    Address,
-    AddressedConfiguration,
-    AddressedInterface,
     AddressPlan,
     Mate,
     Wish,
@@ -24,14 +26,14 @@ from ansible_collections.azvm.access.plugins.module_utils._domain.resource_id im
 
 NETWORK = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network"
 NIC = ResourceId.parse(f"{NETWORK}/networkInterfaces/win1-nic")
-FIRST = AddressedConfiguration(name="first", primary=False, version="IPv4", subnet_id="s", address_id=None)
+FIRST = IpConfiguration(name="first", primary=False, private_address=None, public_address_id=None, subnet_id="s")
 MAIN = replace(FIRST, name="main", primary=True)
-INTERFACE = AddressedInterface(id=NIC, location="westeurope", configurations=(FIRST, MAIN))
+INTERFACE = NetworkInterface(id=NIC, location="westeurope", group_id=None, ip_configurations=(FIRST, MAIN))
 OWNER = "rg/win1"
 
 
-def address(name: str = "win1-ip", **changed: object) -> Address:
-    plain = Address(
+def address(name: str = "win1-ip", **changed: object) -> PublicAddress:
+    plain = PublicAddress(
         id=ResourceId.parse(f"{NETWORK}/publicIPAddresses/{name}"),
         location="westeurope",
         address="203.0.113.9",
@@ -43,7 +45,7 @@ def address(name: str = "win1-ip", **changed: object) -> Address:
         holder_id=None,
         owner=OWNER,
     )
-    return replace(plain, **changed)  # type: ignore[arg-type]  # the tests name fields of Address
+    return replace(plain, **changed)  # type: ignore[arg-type]  # the tests name fields of PublicAddress
 
 
 def wish(name: str = "win1-ip", *, named: bool = False, label: str | None = None) -> Wish:
@@ -53,9 +55,9 @@ def wish(name: str = "win1-ip", *, named: bool = False, label: str | None = None
 def present(
     wanted: Wish,
     *,
-    attached: Address | None = None,
-    named: Address | None = None,
-    configuration: AddressedConfiguration = MAIN,
+    attached: PublicAddress | None = None,
+    named: PublicAddress | None = None,
+    configuration: IpConfiguration = MAIN,
     mates: tuple[Mate, ...] = (),
 ) -> AddressPlan:
     return planned_present(wanted, INTERFACE, configuration, attached=attached, named=named, mates=mates)
@@ -79,6 +81,7 @@ def steps(plan: AddressPlan) -> list[str]:
         (present(wish()), ["create", "attach"]),
         (present(wish(), named=address()), ["attach"]),
         (present(wish(label="win1-a"), named=address()), ["label", "attach"]),
+        (present(wish(), named=address(holder_id=f"{NIC}/ipConfigurations/Main")), ["attach"]),
         (present(wish(), attached=address("other")), []),
         (present(wish(label="win1-a"), attached=address("other", owner=None)), ["label"]),
         (present(wish(label="win1-a"), attached=address(label="win1-b")), ["label"]),
@@ -137,11 +140,7 @@ def test_what_azure_failed_to_put_into_force_is_written_again_unless_it_is_someb
 
 
 def test_the_ip_configuration() -> None:
-    assert INTERFACE.configuration(None) is MAIN
+    assert INTERFACE.main is MAIN
     assert INTERFACE.configuration("FIRST") is FIRST
-    unmarked = replace(INTERFACE, configurations=(FIRST,))
-    assert unmarked.configuration(None) is FIRST
     with pytest.raises(NotFound, match="no ip configuration third"):
         INTERFACE.configuration("third")
-    with pytest.raises(NotReady):
-        replace(INTERFACE, configurations=()).configuration(None)
