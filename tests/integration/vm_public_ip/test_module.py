@@ -11,7 +11,8 @@ from pathlib import Path
 import yaml
 
 from ansible_collections.azvm.access.plugins.modules import vm_public_ip as module
-from ansible_collections.azvm.access.tests.integration.support.controller import Controller
+from ansible_collections.azvm.access.tests.integration.support.controller import MARK, Controller
+from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
 
 if t.TYPE_CHECKING:
     from ansible_collections.azvm.access.tests.integration.vm_public_ip.conftest import Bench
@@ -20,7 +21,11 @@ PLAY = Path(__file__).parent / "plays" / "life.yml"
 
 
 def test_the_life_of_an_address(bench: Bench, tmp_path: Path) -> None:
-    with Controller(folder=tmp_path / "controller", environment=bench.control.server.env) as controller:
+    environment = bench.control.server.env
+    with (
+        Preloaded(MARK) as preloaded,
+        Controller(folder=tmp_path / "controller", environment=environment, preloaded=preloaded) as controller,
+    ):
         finished = controller.play(PLAY, "--diff").succeeded()
     predicted, made = finished.of("Predicted"), finished.of("Made")
     assert predicted["changed"]
