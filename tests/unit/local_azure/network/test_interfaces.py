@@ -324,7 +324,7 @@ def test_a_put_loses_every_setting_it_does_not_state(cloud: Cloud) -> None:
         "auxiliaryMode": "AcceleratedConnections",
         "auxiliarySku": "A1",
     }
-    own = {
+    own: dict[str, Any] = {
         "gatewayLoadBalancer": {"id": str(cloud.id("loadBalancers/gw/frontendIPConfigurations/f"))},
         "virtualNetworkTaps": [{"id": str(cloud.id("virtualNetworkTaps/tap"))}],
         "applicationGatewayBackendAddressPools": [{"id": str(cloud.id("applicationGateways/g/backendAddressPools/p"))}],
