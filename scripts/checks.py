@@ -1,8 +1,12 @@
-"""Runs the checks of the project by name, one heading line each, and ends with how many passed and failed."""
+"""Runs the checks of the project by name, one heading line each, and ends with how many passed and failed.
+
+Checks with little to say run side by side, as many as there are cores; the others one after the other.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -10,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,6 +24,8 @@ VENV = CLONE / ".venv"
 CACHE = CLONE / ".cache"
 COLLECTION = "ansible_collections.azvm.access"
 MINUTE = 60
+
+CORES = min(4, os.cpu_count() or 1)
 
 # Every process that a check starts inherits this variable; what still carries it afterwards was left running.
 MARK = "AZVM_CHECKS_RUN"
@@ -58,12 +65,11 @@ def script(name: str, *arguments: str) -> tuple[str, ...]:
 
 def pytest_run(name: str, *arguments: str, folder: str | None = None, limit: int = 20 * MINUTE) -> Check:
     """Return the check that runs the tests of one folder, on as many cores as there are, four at most."""
-    workers = str(min(4, os.cpu_count() or 1))
     command = python_module(
         "pytest",
         f"tests/{folder or name}",
         "--numprocesses",
-        workers,
+        str(CORES),
         "--dist",
         "worksteal",
         f"--junitxml={report(name)}",
@@ -143,9 +149,13 @@ GROUPS: dict[str, tuple[Check, ...]] = {
     **{f"witness-{name}": (witness_run(name),) for name in WITNESS_NAMES},
     "faults": (EVERY_FAULT,),
     "faults-full": (FAULTS_FULL,),
-    "test": (*LINT, UNIT, INTEGRATION, FAULTS, MOLECULE, SANITY, BUILD),
-    "test-full": (*LINT, *FULL, MOLECULE, SANITY, BUILD),
+    "test": (SANITY, *LINT, BUILD, UNIT, INTEGRATION, FAULTS, MOLECULE),
+    "test-full": (SANITY, *LINT, BUILD, *FULL, MOLECULE),
 }
+
+
+#: The processes of the checks under way.
+RUNNING: set[subprocess.Popen[bytes]] = set()
 
 
 def main(names: list[str]) -> int:
@@ -156,9 +166,9 @@ def main(names: list[str]) -> int:
     tally = Tally()
     for directory in ("home", "ansible", "reports", "logs"):
         (CACHE / directory).mkdir(parents=True, exist_ok=True)
-    for name in names:
-        for check in GROUPS[name]:
-            run(check, tally)
+    checks = [check for name in names for check in GROUPS[name]]
+    for streams, neighbours in itertools.groupby(checks, key=lambda check: check.streams):
+        run(list(neighbours), tally, at_once=1 if streams else CORES)
     for failure in tally.failures:
         print(f"FAILED: {failure}")
     skipped = f", {tally.skipped} skipped" if tally.skipped else ""
@@ -167,26 +177,36 @@ def main(names: list[str]) -> int:
     return 1 if tally.failed else 0
 
 
-def run(check: Check, tally: Tally) -> None:
-    """Run one check, print its heading and outcome, and count it."""
-    print(f"== {check.name} ", end="\n" if check.streams else "", flush=True)
+def run(checks: list[Check], tally: Tally, *, at_once: int) -> None:
+    """Run the checks, some of them at once, and count them."""
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for check, problem in zip(checks, pool.map(carried_out, checks), strict=True):
+                count(check, problem, tally)
+        except BaseException:  # the run itself is ended
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in RUNNING:
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def carried_out(check: Check) -> str | None:
+    """Run one check, print its heading and outcome, and return what is wrong with it, None if nothing."""
+    if check.streams:
+        print(f"== {check.name}", flush=True)
     if check.tests:
         report(check.name).unlink(missing_ok=True)
     started = time.monotonic()
     mark = uuid.uuid4().hex
     log = CACHE / "logs" / f"{check.name.replace(' ', '-')}.log"
-    try:
-        problem = execute(check, mark, log)
-    finally:  # also when the run itself is ended
-        left = end_processes(mark)
+    problem = execute(check, mark, log)
+    left = end_processes(mark)
     if left:
         problem = "; ".join([*filter(None, [problem]), f"left running: {', '.join(left)}"])
     outcome = "ok" if problem is None else f"FAILED ({problem})"
-    took = f"{time.monotonic() - started:.1f} s"
-    print(f"== {check.name}: {outcome}, {took}" if check.streams else f"{outcome}, {took}", flush=True)
-    if problem is not None and not check.streams:
-        print(log.read_text(errors="replace"), flush=True)
-    count(check, problem, tally)
+    said = "" if problem is None or check.streams else f"\n{log.read_text(errors='replace')}"
+    print(f"== {check.name}: {outcome}, {time.monotonic() - started:.1f} s{said}", flush=True)
+    return problem
 
 
 def execute(check: Check, mark: str, log: Path) -> str | None:
@@ -201,14 +221,15 @@ def execute(check: Check, mark: str, log: Path) -> str | None:
             stderr=None if check.streams else subprocess.STDOUT,
             start_new_session=True,
         )
+        RUNNING.add(process)
         try:
             code = process.wait(timeout=check.limit)
         except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             return f"not finished after {check.limit} s"
         finally:
-            if process.returncode is None:  # too slow, or the run itself is ended
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            RUNNING.discard(process)
     return None if code == 0 else f"exit code {code}"
 
 
@@ -250,7 +271,7 @@ def marked_processes(mark: str) -> dict[int, str]:
         with contextlib.suppress(FileNotFoundError, PermissionError, ProcessLookupError):
             if f"{MARK}={mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                found[int(process.name)] = command.strip()
+                found[int(process.name)] = command.strip()[:100]
     return found
 
 
