@@ -36,7 +36,10 @@ _COMMON: Final = "swagger-2024-10/specification/common-types/resource-management
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """A request and its answer. `path` and `query` are as sent; header names are in lower case."""
+    """A request and its answer. `path` and `query` are as sent; header names are in lower case.
+
+    `status` is 0 where nothing came back that an Azure had said: only the request is judged.
+    """
 
     method: str
     host: str
@@ -103,7 +106,9 @@ class Judge:
             return self._operation(exchange, plane, *found, query)
         if _STATUS.search(exchange.path) is not None and exchange.method == "GET":
             return self._state_of_operation(exchange)
-        return Verdict(operation=None, name=f"{exchange.method} {_kind_of_path(exchange.path)}")
+        name = f"{exchange.method} {_kind_of_path(exchange.path)}"
+        problem = Problem(kind="operation", at="", text="no specification has it")
+        return Verdict(operation=None, name=name, request=service.without_known(name, "request", [problem]))
 
     def _operation(
         self, exchange: Exchange, plane: Plane, operation: Operation, path: Mapping[str, str], query: Mapping[str, str]
@@ -112,8 +117,9 @@ class Judge:
         request = _Request(operation, newer, exchange)
         request.check(path, query, _API_VERSIONS[plane])
         answer = Reader(newer, request=False)
-        self._answer(exchange, operation, answer)
-        self._remember(exchange, operation)
+        if exchange.status:
+            self._answer(exchange, operation, answer)
+            self._remember(exchange, operation)
         return Verdict(
             operation=operation,
             name=operation.name,
@@ -147,6 +153,8 @@ class Judge:
         begun = self._begun.get((unquote(exchange.path).lower(), is_result))
         name = f"state of {begun.name if begun is not None else 'an operation'}"
         reader = Reader(self._newer_than(begun.namespace if begun is not None else ""), request=False)
+        if not exchange.status:
+            return Verdict(operation=None, name=name)
         if exchange.status >= 400:
             _read_body(exchange.body, exchange.headers, self._common("ErrorResponse"), reader)
         elif is_result:

@@ -21,10 +21,13 @@ from .values import Problem
 #: Names the folder where every recorder of a run leaves its tally, for one report about all of them.
 TALLIES = "LOCAL_AZURE_CONTRACT_TALLIES"
 
+#: What a service says of a request that can't be; other refusals (of rights, of throttling) say nothing of it.
+_IMPOSSIBLE = frozenset({400, 404, 405, 409, 501})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """`side` is request or answer. A request that was `refused` is the client's fault alone."""
+    """`side` is request or answer. A request that was `refused` as one that can't be is the client's fault alone."""
 
     side: str
     refused: bool
@@ -93,7 +96,7 @@ class Recorder:
         seen.refused += len([one for one in found if one.refused])
         seen.violations += len([one for one in found if not one.refused])
         seen.statuses[str(exchange.status)] += 1
-        if exchange.status < 300:
+        if 200 <= exchange.status < 300:
             seen.asked |= verdict.asked
             seen.sent |= verdict.sent
             seen.received |= verdict.received
@@ -143,7 +146,7 @@ def _violations(exchange: Exchange, verdict: Verdict) -> Iterable[Violation]:
     def violation(side: str, problem: Problem) -> Violation:
         return Violation(
             side=side,
-            refused=side == "request" and exchange.status >= 400,
+            refused=side == "request" and exchange.status in _IMPOSSIBLE,
             method=exchange.method,
             path=exchange.path,
             status=exchange.status,

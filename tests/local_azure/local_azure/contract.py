@@ -38,10 +38,14 @@ class Contract:
         self._raises = file is None
         self._recorder = _recorder_of(folder, file)
 
-    def observe(self, scope: Scope, headers: dict[str, str], body: bytes, response: Response) -> None:
-        """Judge one exchange. `headers` and `body` are the request's. Raises ContractBroken if that is wanted."""
+    def observe(self, scope: Scope, headers: dict[str, str], body: bytes, response: Response | None) -> None:
+        """Judge one exchange; without `response` the request alone. `headers` and `body` are the request's.
+
+        Raises ContractBroken if that is wanted.
+        """
         from azure_contract.judge import Exchange
 
+        given = response.headers if response else []
         found = self._recorder.note(
             Exchange(
                 method=scope["method"],
@@ -50,9 +54,9 @@ class Contract:
                 query=scope["query_string"].decode("latin-1"),
                 request_headers=headers,
                 request_body=body,
-                status=response.status,
-                headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers},
-                body=response.body,
+                status=response.status if response else 0,
+                headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in given},
+                body=response.body if response else b"",
             )
         )
         accepted = [one for one in found if not one.refused]

@@ -192,10 +192,24 @@ def test_the_result_of_an_operation_is_held_to_what_began_it(poll: Callable[...,
     assert poll(RESULT, status=204, received=None) == [("answer", "status", "")]
 
 
-def test_what_no_specification_has_is_named_and_not_passed_over(judge: Judge) -> None:
+def test_what_no_specification_has_is_a_request_of_nothing(judge: Judge) -> None:
     verdict = judge.judge(exchange("POST", f"{PATH}/dance"))
     assert verdict.operation is None
     assert verdict.name == "POST /subscriptions/{}/resourceGroups/{}/providers/Microsoft.Things/things/{}/dance"
+    assert kinds(verdict) == [("request", "operation", "")]
+
+
+def test_what_clients_read_of_a_cloud_and_of_their_rights_is_known(judge: Judge) -> None:
+    rights = f"{PATH}/providers/Microsoft.Authorization/permissions"
+    for path in ("/metadata/endpoints", rights):
+        assert kinds(judge.judge(exchange(path=path))) == []
+
+
+def test_where_nothing_came_back_the_request_is_judged_alone(judge: Judge) -> None:
+    assert kinds(judge.judge(exchange(query="", status=0, received=None))) == [
+        ("request", "required", "query.api-version")
+    ]
+    assert kinds(judge.judge(exchange(path=OPERATION, status=0, received=None))) == []
 
 
 def test_a_secret_is_never_said(judge: Judge) -> None:

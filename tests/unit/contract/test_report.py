@@ -48,6 +48,10 @@ def test_violations_are_written_down_as_they_come(folder: Path, tmp_path: Path) 
 def test_a_wrong_request_that_is_refused_is_told_apart(folder: Path) -> None:
     found = Recorder(folder).note(exchange(query="", status=400, received=ERROR))
     assert [(one.side, one.refused) for one in found] == [("request", True)]
+    # Who has no right, or asks too often, hears nothing about what was asked.
+    for status in (403, 429):
+        found = Recorder(folder).note(exchange(query="", status=status, received=ERROR))
+        assert [(one.side, one.refused) for one in found] == [("request", False)]
 
 
 def test_the_report_is_about_all_recorders(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,12 +66,12 @@ def test_the_report_is_about_all_recorders(folder: Path, tmp_path: Path, monkeyp
             recorder.note(one)
         recorder.close()
     report = Report(Judge(folder), ROUTES, read_tallies(tmp_path.glob("*.json")))
-    assert report.violations == 1
+    assert report.violations == 2
     assert report.never_seen == ["Measure"]
     assert [line.split() for line in report.table()][1:] == [
         ["microsoft.things", "5", "3", "3", "5", "1", "1"],
-        ["in", "no", "specification", "1", "0", "0"],
-        ["total", "5", "3", "3", "6", "1", "1"],
+        ["in", "no", "specification", "1", "1", "0"],
+        ["total", "5", "3", "3", "6", "2", "1"],
     ]
     parts = list(report.parts(whole=False))
     assert parts[0] == "microsoft.things Get: without answer properties ThingProperties.word"

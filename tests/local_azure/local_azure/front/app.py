@@ -59,9 +59,11 @@ class Front:
         arrived = await self._wait(rule, receive)
         response: Response | None = None
         try:
-            if arrived and action != "reset-before":
+            if arrived and action == "reset-before":
+                self._judge(scope, headers, body, None)
+            elif arrived:
                 with in_force(azure, rule, path, headers):
-                    response = await self._respond(azure, rule, scope, headers, body)
+                    response = await self._respond(rule, scope, headers, body)
         finally:
             lost = not arrived or action in ("reset-before", "reset-after")
             failed = 500 if response is None else response.status
@@ -99,18 +101,20 @@ class Front:
             await asyncio.sleep(seconds)
         return rule is None or rule.action != "hold-before" or await _released(rule, receive)
 
-    async def _respond(
-        self, azure: Azure, rule: Rule | None, scope: Scope, headers: dict[str, str], body: bytes
-    ) -> Response:
+    async def _respond(self, rule: Rule | None, scope: Scope, headers: dict[str, str], body: bytes) -> Response:
         service = hosts.service_of(headers.get("host", ""))
         if rule is not None and rule.action == "status":
+            self._judge(scope, headers, body, None)
             return refusal(rule, service)
         if service is None:
             return _json(421, {"error": {"code": "UnknownHost", "message": "Not a host name of Azure."}}, {})
         response = await run(self._apps[service], scope, body)
+        self._judge(scope, headers, body, response)
+        return response
+
+    def _judge(self, scope: Scope, headers: dict[str, str], body: bytes, response: Response | None) -> None:
         if self._contract is not None:
             self._contract.observe(scope, headers, body, response)
-        return response
 
 
 class Management:

@@ -198,16 +198,17 @@ def test_rights_are_checked_for_each_action(make_scene: SceneMaker) -> None:
     owner = [{"role": "Owner", "scope": "subscription"}]
     scene = make_scene(principals=[{"name": "default", "roles": owner}, {"name": "reader", "roles": roles}])
     assert scene.call("GET", principal="reader").status_code == 200
-    for method, path, action in (
-        ("PATCH", "", "virtualMachines/write"),
-        ("POST", "/start", "virtualMachines/start/action"),
-        ("POST", "/runCommand", "virtualMachines/runCommand/action"),
-        ("PUT", "/runCommands/x", "virtualMachines/runCommands/write"),
-        ("DELETE", "/runCommands/x", "virtualMachines/runCommands/delete"),
-        ("PUT", "/extensions/x", "virtualMachines/extensions/write"),
-        ("DELETE", "", "virtualMachines/delete"),
+    located = {"location": "westeurope"}
+    for method, path, body, action in (
+        ("PATCH", "", {}, "virtualMachines/write"),
+        ("POST", "/start", None, "virtualMachines/start/action"),
+        ("POST", "/runCommand", {"commandId": "IPConfig"}, "virtualMachines/runCommand/action"),
+        ("PUT", "/runCommands/x", located, "virtualMachines/runCommands/write"),
+        ("DELETE", "/runCommands/x", None, "virtualMachines/runCommands/delete"),
+        ("PUT", "/extensions/x", located, "virtualMachines/extensions/write"),
+        ("DELETE", "", None, "virtualMachines/delete"),
     ):
-        answer = scene.call(method, path, {}, principal="reader")
+        answer = scene.call(method, path, body, principal="reader")
         assert answer.status_code == 403
         assert f"'Microsoft.Compute/{action}'" in answer.json()["error"]["message"]
 

@@ -36,7 +36,7 @@ async def echo_later(call: Call) -> Answer:
 
 @pytest.fixture
 def local() -> InProcess:
-    made = in_process({"groups": [{"name": "Demo", "location": "westeurope"}]})
+    made = in_process({"groups": [{"name": "Demo", "location": "westeurope"}]}, judged=False)
     arm = made.azure.arm
     arm.route("GET", THINGS + "/{thing}", echo, action=THINGS + "/read", api_versions=("2020-01-01",))
     arm.route("PUT", THINGS + "/{thing}", echo_later, action=THINGS + "/write")
@@ -135,7 +135,8 @@ def test_lists_of_the_subscription_show_what_may_be_read() -> None:
         {
             "groups": [{"name": name, "location": "westeurope"} for name in ("mine", "other")],
             "principals": [{"name": "default", "roles": [{"role": "Reader", "scope": "group mine"}]}],
-        }
+        },
+        judged=False,
     )
 
     def listed(call: Call) -> Answer:

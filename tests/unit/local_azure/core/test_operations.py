@@ -24,7 +24,7 @@ def azure_with(
     style: Style, *, status: int, result: Json | None = None, error: AzureError | None = None, pace: float = 1.0
 ) -> InProcess:
     """An Azure whose PUT, POST and DELETE of a made-up type start an operation of ten seconds."""
-    local = in_process(settings=Settings(pace=pace, retry_after="2"))
+    local = in_process(settings=Settings(pace=pace, retry_after="2"), judged=False)
     failures: list[AzureError] = []
 
     def finish() -> Json | None:
