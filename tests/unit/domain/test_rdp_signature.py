@@ -9,6 +9,7 @@ import base64
 import typing as t
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -50,6 +51,7 @@ from ansible_collections.azvm.access.tests.unit.domain.publishers import (
     certificate,
     pem_key,
     pem_of,
+    verified_by_openssl,
 )
 
 PASSPHRASE = "open-sesame"
