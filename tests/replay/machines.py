@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_azure.core.resource_id import ResourceId
+from local_azure.core.store import Resource
 
 from .recordings import Json
 
 #: Properties that the platform makes anew, or that a scenario says in its own words.
-_MADE = ("provisioningState", "instanceView", "timeCreated", "networkProfile", "vmId")
+_MADE = ("provisioningState", "instanceView", "timeCreated", "userData", "vmId")
 #: Properties that a scenario's machine has unless told otherwise.
 _DEFAULT = ("securityProfile", "diagnosticsProfile", "osProfile")
 _NOT_READY = "ProvisioningState/Unavailable"
@@ -34,13 +35,13 @@ def description(id: ResourceId, document: Json, location: str, system: str) -> J
         "power": _power(view),
         "agent": _agent(view),
         "boot_diagnostics": bool(_inside(properties, "diagnosticsProfile", "bootDiagnostics", "enabled")),
-        "extensions": [_extension(one) for one in document.get("resources") or [] if "publisher" in one["properties"]],
     }
-    entry |= {name: document[name] for name in ("tags", "identity", "zones") if document.get(name) is not None}
+    entry |= {name: document[name] for name in ("identity", "zones") if document.get(name) is not None}
     if "storageProfile" not in properties:
         entry["image"] = "windows-server-2022" if system == "Windows" else "ubuntu-22.04"
     else:
         given = {name: value for name, value in properties.items() if name not in _MADE}
+        entry["tags"] = document.get("tags")
         entry["properties"] = {name: None for name in _DEFAULT if name not in given} | given
         entry["image"] = _image(properties, view)
         entry["os_profile"] = "osProfile" in properties
@@ -69,16 +70,18 @@ def _image(properties: Json, view: Json) -> Json:
     }
 
 
-def _extension(document: Json) -> Json:
-    properties = document["properties"]
-    return {
-        "name": document["name"],
-        "publisher": properties["publisher"],
-        "type": properties["type"],
-        "version": properties["typeHandlerVersion"],
-        "settings": properties.get("settings"),
-        "provisioning_state": properties["provisioningState"],
-    }
+def is_extension(resource: Json) -> bool:
+    """Whether one of a machine's ``resources`` is an extension that is shown in full."""
+    return "publisher" in resource.get("properties", {})
+
+
+def extension(id: ResourceId, document: Json, location: str) -> Resource:
+    """An extension as it is shown."""
+    properties = {name: value for name, value in document["properties"].items() if name != "instanceView"}
+    version = _inside(document, "properties", "instanceView", "typeHandlerVersion")
+    private = {"handler_version": version} if version else {}
+    place = document.get("location") or location
+    return Resource(id=id, location=place, tags=document.get("tags"), properties=properties, private=private)
 
 
 def agent_of(document: Json) -> str | None:

@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Callable
 
 from local_azure import compute, security
+from local_azure.compute.state import state_of
 from local_azure.core.resource_id import ResourceId
 
 from . import machines
@@ -19,7 +20,6 @@ from .stage import Stage, Unprepared, resource_url
 
 #: What a document has beside its properties that a PUT may say.
 _TOP = ("location", "tags", "sku", "zones", "identity", "kind")
-_PASSWORD = "Replay-1-replay"  # noqa: S105 - nobody's
 
 
 class Makers:
@@ -44,7 +44,7 @@ class Makers:
             "microsoft.network/loadbalancers": self._put,
             "microsoft.network/networkwatchers": self._watcher,
             "microsoft.compute/virtualmachines": self._machine,
-            "microsoft.compute/virtualmachines/extensions": self._run,
+            "microsoft.compute/virtualmachines/extensions": self._extension,
             "microsoft.compute/virtualmachines/runcommands": self._run,
             "microsoft.keyvault/vaults": self._vault,
             "microsoft.keyvault/locations/deletedvaults": self._deleted_vault,
@@ -69,10 +69,12 @@ class Makers:
         if self._stage.has(id):
             return
         self._stage.settle()
-        properties = dict(document.get("properties") or {})
-        if (properties.get("settings") or {}).get("UserName"):
-            properties["protectedSettings"] = {"Password": _PASSWORD}  # never shown, and no name goes without
-        self._put(id, {**document, "properties": properties})
+        self._put(id, document)
+
+    def _extension(self, id: ResourceId, document: Json) -> None:
+        """As it is shown: which handlers the local Azure can install doesn't matter for what is there already."""
+        if document.get("properties", {}).get("publisher"):
+            self._stage.azure.store.put(machines.extension(id, document, self._sightings.location(id)))
 
     def _network(self, id: ResourceId, document: Json) -> None:
         """A network that the recording never shows is as large as its subnets need, in steps of /16."""
@@ -126,6 +128,10 @@ class Makers:
             compute.seed(azure, {"virtual_machines": [wanted]})
         except ValueError as error:
             raise Unprepared(str(error)) from error
+        for one in filter(machines.is_extension, document.get("resources") or []):
+            self._extension(id.child("extensions", one["name"]), one)
+        vm = azure.store.require(id)
+        state_of(vm).user_data = (document.get("properties") or {}).get("userData")
 
     def _vault(self, id: ResourceId, document: Json) -> None:
         """Recovered where it has been deleted here."""

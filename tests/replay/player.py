@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from .comparison import compare
 from .recordings import Exchange, Recording
 from .scope import Scope
+from .sightings import Gaps
 from .stage import Stage, Unprepared
 from .translation import Translation
-from .vault_objects import VaultObjects
+from .vault_objects import VaultObjects, going_on
 from .world import World
 
 
@@ -31,13 +32,34 @@ class Outcome:
 
 
 def play(recording: Recording, scope: Scope) -> Iterator[Outcome]:
-    """Play the exchanges in order, each to the Azure that the ones before have left."""
-    player = _Player(recording)
-    for position, exchange in enumerate(recording.exchanges):
-        outcome = Outcome(exchange=exchange, left_out=scope.leaves_out(exchange) or player.cannot_follow(exchange))
-        if outcome.left_out is None:
-            _sort(outcome, player.play(exchange, position), scope)
+    """Play the exchanges in order, each to the Azure that the ones before have left.
+
+    What is left out has changed nothing here: afterwards everything is looked at as after exchanges that weren't kept.
+    """
+    reasons = [scope.leaves_out(exchange) for exchange in recording.exchanges]
+    player = _Player(replace(recording, exchanges=tuple(_played(recording.exchanges, reasons))))
+    position = 0
+    for exchange, reason in zip(recording.exchanges, reasons, strict=True):
+        outcome = Outcome(exchange=exchange, left_out=reason)
+        if reason is None:
+            outcome.left_out = player.cannot_follow(exchange)
+            if outcome.left_out is None:
+                _sort(outcome, player.play(exchange, position), scope)
+            position += 1
+            if outcome.left_out is not None and exchange.method != "GET":
+                player.gaps.open(position)
         yield outcome
+
+
+def _played(exchanges: Sequence[Exchange], reasons: Sequence[str | None]) -> Iterator[Exchange]:
+    """The exchanges that are played; those after writes that are not are after a gap."""
+    gap = False
+    for exchange, reason in zip(exchanges, reasons, strict=True):
+        if reason is None:
+            yield replace(exchange, after_gap=exchange.after_gap or gap)
+            gap = False
+        else:
+            gap = gap or exchange.after_gap or exchange.method != "GET"
 
 
 def _sort(outcome: Outcome, found: list[str], scope: Scope) -> None:
@@ -58,10 +80,12 @@ class _Player:
     """Plays one recording."""
 
     def __init__(self, recording: Recording) -> None:
+        self.gaps = Gaps(recording.exchanges)
         self._stage = Stage(recording)
-        self._world = World(recording, self._stage)
+        self._world = World(recording, self._stage, self.gaps)
         self._translation = Translation()
-        self._objects = VaultObjects(recording, self._stage, self._translation)
+        self._objects = VaultObjects(recording, self._stage, self._translation, self.gaps)
+        self._going_on = going_on(recording.exchanges)
 
     def cannot_follow(self, exchange: Exchange) -> str | None:
         """Why an exchange can't be played: it asks for an operation that nothing played has begun."""
@@ -75,7 +99,7 @@ class _Player:
 
     def play(self, exchange: Exchange, position: int) -> list[str]:
         """Play one exchange and list what came out otherwise."""
-        if not exchange.under_way:
+        if not exchange.under_way and position not in self._going_on:
             self._stage.settle()
         try:
             self._world.prepare(exchange, position)

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,16 @@ from local_azure.core.resource_id import ResourceId
 
 from .recordings import Exchange, Json
 
+#: Words that name a system beyond doubt: of a disk, a configuration, a run command, the handler of an extension.
+_SYSTEMS = {
+    "Linux": re.compile(
+        r'"osType": "Linux"|"linuxConfiguration"|"commandId": "(RunShellScript|ifconfig)"|"type": "\w+ForLinux"'
+    ),
+    "Windows": re.compile(
+        r'"osType": "Windows"|"windowsConfiguration"|"commandId": "RunPowerShellScript"|"type": "\w+(For)?Windows"'
+        r'|"type": "(VMAccessAgent|BGInfo|IaaSAntimalware)"|"publisher": "MicrosoftWindowsServer"'
+    ),
+}
 _LOCATION = re.compile(r"/locations/([^/]+)/", re.IGNORECASE)
 
 
@@ -24,13 +35,15 @@ class Sightings:
         self._documents: defaultdict[str, list[tuple[int, Json]]] = defaultdict(list)
         self._made: defaultdict[str, list[int]] = defaultdict(list)
         self._locations: dict[str, str] = {}
+        self._group_tags: dict[str, Json] = {}
         self._ids: dict[str, ResourceId] = {}
-        self._mentions_windows = any("windows" in str([one.request, one.response]).lower() for one in exchanges)
+        self._systems = Counter(system for one in exchanges for system in _systems(one))
         for position, exchange in enumerate(exchanges):
             for id in [*references([exchange.path, exchange.request, exchange.response])]:
                 if id.key not in self._ids or str(self._ids[id.key].name).isupper():
                     self._ids[id.key] = id  # some answers have ids in capitals
             if exchange.succeeded:
+                self._note_group(exchange.response)
                 for id, document in documents(exchange.response):
                     self._documents[id.key].append((position, document))
                     self._locations.setdefault((id.group or "").lower(), document.get("location") or "")
@@ -38,6 +51,10 @@ class Sightings:
                 self._made[exchange.path.lower()].append(position)
             if exchange.is_poll and (found := _LOCATION.search(exchange.path)):
                 self._locations.setdefault("", found[1])
+
+    def _note_group(self, body: Any) -> None:
+        if isinstance(body, dict) and body.get("type") == "Microsoft.Resources/resourceGroups" and body.get("tags"):
+            self._group_tags.setdefault(str(body.get("name")).lower(), body["tags"])
 
     def document(self, id: ResourceId, at: int) -> Json:
         """What the resource looked like: as the recording shows it next from `at` on, else last before; else empty.
@@ -67,8 +84,12 @@ class Sightings:
 
     @property
     def system(self) -> str:
-        """The operating system of machines that are never shown: Windows where it is mentioned anywhere."""
-        return "Windows" if self._mentions_windows else "Linux"
+        """The operating system of machines that are never shown: what most exchanges tell of, Linux where none does."""
+        return next((system for system, _times in self._systems.most_common(1)), "Linux")
+
+    def group_tags(self, id: ResourceId) -> Json | None:
+        """The tags of a resource group, as far as the recording shows it; None for none."""
+        return self._group_tags.get((id.group or "").lower())
 
     def location(self, id: ResourceId) -> str:
         """The region of the resource's group, as far as the recording tells."""
@@ -103,12 +124,22 @@ class Sightings:
         return value
 
 
+def _systems(exchange: Exchange) -> Iterator[str]:
+    """The systems that an exchange tells of."""
+    text = json.dumps([exchange.request, exchange.response])
+    return (system for system, words in _SYSTEMS.items() if words.search(text))
+
+
 class Gaps:
-    """Where exchanges were not kept, and whether something may have changed there since it was last seen."""
+    """Where exchanges were not kept, or not played, and whether something may have changed since it was last seen."""
 
     def __init__(self, exchanges: Sequence[Exchange]) -> None:
         self._gaps = [at for at, exchange in enumerate(exchanges) if exchange.after_gap]
         self._seen: dict[str, int] = {}
+
+    def open(self, at: int) -> None:
+        """Note that the exchange before `at` has changed nothing here."""
+        self._gaps.append(at)
 
     def see(self, key: str, at: int) -> None:
         """Note that the exchange at `at` shows or writes this."""

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .recordings import Exchange, Json, Recording
 from .sightings import Gaps
 from .stage import Stage, resource_url
@@ -12,6 +14,7 @@ from .translation import Translation
 
 _KINDS = ("secrets", "keys", "certificates")
 _MADE_BY = ("create", "import", "restore")
+_UNDER_WAY = ("ObjectIsBeingDeleted", "ObjectIsBeingRecovered")
 _POLICY: Json = {
     "key_props": {"exportable": True, "kty": "RSA", "key_size": 2048, "reuse_key": False},
     "secret_props": {"contentType": "application/x-pkcs12"},
@@ -20,12 +23,49 @@ _POLICY: Json = {
 }
 
 
+def going_on(exchanges: Sequence[Exchange]) -> frozenset[int]:
+    """The positions of exchanges that found a deletion or recovery still under way.
+
+    An error says so, or a read doesn't find what the same read finds later though nothing was written meanwhile.
+    """
+    found: set[int] = set()
+    for at, exchange in enumerate(exchanges):
+        body = exchange.response if isinstance(exchange.response, dict) else {}
+        error = body.get("error") or {}
+        if not exchange.is_vault or not exchange.segments:
+            continue
+        if (error.get("innererror") or {}).get("code") in _UNDER_WAY or (
+            exchange.method == "GET" and _comes_later(exchanges, at)
+        ):
+            found.add(at)
+    return frozenset(found)
+
+
+def _comes_later(exchanges: Sequence[Exchange], at: int) -> bool:
+    exchange = exchanges[at]
+    name = exchange.segments[1:2]
+    for later in exchanges[at + 1 :]:
+        same = later.host == exchange.host and later.segments[1:2] == name
+        if later.after_gap or (later.method != "GET" and (same or not name) and later.is_vault):
+            return False
+        if later.method == "GET" and same and later.path.rstrip("/") == exchange.path.rstrip("/"):
+            if exchange.status == 404:
+                return later.succeeded
+            return not name and bool(_names(later) - _names(exchange)) and later.query == exchange.query
+    return False
+
+
+def _names(exchange: Exchange) -> set[str]:
+    body = exchange.response if isinstance(exchange.response, dict) else {}
+    return {_name(entry) for entry in body.get("value") or [] if isinstance(entry, dict)}
+
+
 class VaultObjects:
     """Makes the objects of vaults that an exchange presupposes."""
 
-    def __init__(self, recording: Recording, stage: Stage, translation: Translation) -> None:
+    def __init__(self, recording: Recording, stage: Stage, translation: Translation, gaps: Gaps) -> None:
         self._exchanges = recording.exchanges
-        self._gaps = Gaps(recording.exchanges)
+        self._gaps = gaps
         self._stage = stage
         self._translation = translation
 

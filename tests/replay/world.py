@@ -29,13 +29,13 @@ _VAULTS = "Microsoft.KeyVault/vaults"
 class World:
     """The state of one stage through a recording."""
 
-    def __init__(self, recording: Recording, stage: Stage) -> None:
+    def __init__(self, recording: Recording, stage: Stage, gaps: Gaps) -> None:
         self._stage = stage
         self._sightings = Sightings(recording.exchanges)
         self._guesses = Guesses()
         self._makers = Makers(stage, self._sightings, self._guesses, lambda id: self._require(id, 0))
         self._known: set[str] = set()
-        self._gaps = Gaps(recording.exchanges)
+        self._gaps = gaps
         for id, document in self._sightings.all():
             for name, value in _split(document)[1].items():
                 for user in references(value):
@@ -150,7 +150,9 @@ class World:
         if self._stage.has(id):
             return
         if is_group:
-            self._stage.must("PUT", resource_url(id), {"location": self._sightings.location(id)})
+            tags = self._sightings.group_tags(id)
+            group = {"location": self._sightings.location(id)} | ({"tags": tags} if tags else {})
+            self._stage.must("PUT", resource_url(id), group)
             return
         needed, users = _split(self._sightings.document(id, at) or self._guesses.of(id))
         self._guesses.note_addresses(needed)

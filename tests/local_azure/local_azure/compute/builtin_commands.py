@@ -23,26 +23,31 @@ def _custom(shell: str) -> str:
     )
 
 
-#: Ids and systems are Azure's (Microsoft: run-command), and so is what is said of the two that take a script; the other
-#: labels are ours.
+#: In the order in which the service lists them; ids, systems and labels are the service's (recorded: api-version
+#: 2019-03-01), and so is what is said of the two that take a script.
 COMMANDS = [
-    _command("DisableNLA", "Windows", "Switch network level authentication off"),
-    _command("DisableWindowsUpdate", "Windows", "Switch automatic updates off"),
-    _command("EnableAdminAccount", "Windows", "Enable the local administrator account"),
-    _command("EnableEMS", "Windows", "Enable Emergency Management Services"),
     _command("EnableRemotePS", "Windows", "Enable remote PowerShell"),
-    _command("EnableWindowsUpdate", "Windows", "Switch automatic updates on"),
-    _command("IPConfig", "Windows", "Show the IP configuration"),
-    _command("RDPSettings", "Windows", "Verify the Remote Desktop settings"),
-    _command("ResetRDPCert", "Windows", "Make a new Remote Desktop certificate"),
+    _command("IPConfig", "Windows", "List IP configuration"),
     _command("RunPowerShellScript", "Windows", "Executes a PowerShell script", _custom("PowerShell")),
     _command("RunShellScript", "Linux", "Executes a Linux shell script", _custom("shell")),
-    _command("SetRDPPort", "Windows", "Set the Remote Desktop port"),
+    _command("ifconfig", "Linux", "List network configuration"),
+    _command("EnableAdminAccount", "Windows", "Enable administrator account"),
+    _command("RDPSettings", "Windows", "Verify RDP Listener Settings"),
+    _command("SetRDPPort", "Windows", "Set Remote Desktop port"),
+    _command("ResetRDPCert", "Windows", "Restore RDP Authentication mode to defaults"),
+    _command("DisableNLA", "Windows", "Disable Network Level Authentication"),
+    _command("RemoveRunCommandWindowsExtension", "Windows", "Removes the internal RunCommandWindows extension"),
+    _command("RemoveRunCommandLinuxExtension", "Linux", "Removes the internal RunCommandLinux extension"),
+    _command("EnableEMS", "Windows", "Enable EMS"),
+    _command("DisableWindowsUpdate", "Windows", "Disable Windows Update Automatic Updates"),
+    _command("EnableWindowsUpdate", "Windows", "Enable Windows Update Automatic Updates"),
 ]
 
-#: Those that run the script of the request.
-SCRIPT_COMMANDS = frozenset({"RunPowerShellScript", "RunShellScript"})
-
+#: What is run where the request has no script of its own (recorded for both); `{0}` and `{1}` are its parameters.
+SAMPLES = {
+    "RunPowerShellScript": "This is a sample script with parameters {0} {1}",
+    "RunShellScript": "This is a sample script\nOptional parameters: {0} {1}",
+}
 _SCRIPT = {
     "RunPowerShellScript": [
         "param(",
@@ -51,23 +56,31 @@ _SCRIPT = {
         ")",
         "Write-Host This is a sample script with parameters $arg1 $arg2",
     ],
-    "RunShellScript": ["echo This is a sample script with parameters $1 $2"],
+    "RunShellScript": ["echo This is a sample script", "echo Optional parameters: $0 $1"],
 }
+_UNKNOWN = ["# The local Azure doesn't have this script."]
 
 
-def list_all(_call: Call) -> Answer:
+def list_all(call: Call) -> Answer:
     """``GET locations/{location}/runCommands``."""
-    return Answer(status=200, body={"value": COMMANDS})
+    return Answer(status=200, body={"value": COMMANDS}, headers=_headers(call))
 
 
 def get(call: Call) -> Answer:
-    """``GET locations/{location}/runCommands/{id}``, of those whose script is the caller's to give."""
-    wanted = call.params["command"].lower()
-    command = next((one for one in COMMANDS if one["id"].lower() == wanted), None)
+    """``GET locations/{location}/runCommands/{id}``; parameters are told of those whose script is the caller's."""
+    command = named(call.params["command"])
     if command is None:
         raise errors.entity_not_found()
-    script = _SCRIPT.get(command["id"])
-    if script is None:
-        raise errors.not_rehearsed(f"it doesn't know the script of {command['id']}.")
-    parameters = [{"name": f"arg{n}", "type": "string", "defaultValue": f"value{n}"} for n in (1, 2)]
-    return Answer(status=200, body={"script": script, "parameters": parameters, **command})
+    body: Json = {"script": _SCRIPT.get(command["id"], _UNKNOWN)}
+    if command["id"] in SAMPLES:
+        body["parameters"] = [{"name": f"arg{n}", "type": "string", "required": False} for n in (1, 2)]
+    return Answer(status=200, body=body | command, headers=_headers(call))
+
+
+def named(id: str) -> Json | None:
+    """The command of an id, in any casing."""
+    return next((one for one in COMMANDS if one["id"].lower() == id.lower()), None)
+
+
+def _headers(call: Call) -> dict[str, str]:
+    return call.azure.compute.allowances.headers("GetSubscriptionInfo", call.id)

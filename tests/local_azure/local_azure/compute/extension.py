@@ -191,5 +191,6 @@ def _check_vm(vm: Resource) -> None:
 def _document(call: Call, extension: Resource, expand: frozenset[str]) -> Json:
     document = nested(extension)
     if "instanceview" in expand:
-        document["properties"]["instanceView"] = extension_view(extension, now=call.azure.clock.now())
+        vm = call.azure.compute.require(extension.id)
+        document["properties"]["instanceView"] = extension_view(extension, state_of(vm).image.os_type)
     return document

@@ -12,6 +12,7 @@ from datetime import datetime
 from ..core.store import Resource
 from ..core.wire import Json
 from . import vm_access
+from .images import OsType
 from .state import VirtualMachineState, state_of
 
 _POWER_NAMES = {
@@ -62,28 +63,22 @@ def instance_view(vm: Resource, extensions: Sequence[Resource], *, now: datetime
     view: Json = {}
     if state.power not in ("deallocated", "deallocating"):
         view.update(_guest(vm, state, extensions, now))
-    view["disks"] = [
-        {
-            "name": vm.properties["storageProfile"]["osDisk"]["name"],
-            "statuses": [
-                status(
-                    "ProvisioningState/succeeded",
-                    "Info",
-                    "Provisioning succeeded",
-                    time=platform_time(state.created),
-                )
-            ],
-        }
-    ]
+    storage = vm.properties["storageProfile"]
+    view["disks"] = [_disk(disk["name"], state) for disk in (storage["osDisk"], *storage.get("dataDisks", ()))]
     diagnostics = vm.properties.get("diagnosticsProfile", {}).get("bootDiagnostics", {})
     if diagnostics.get("enabled"):
         view["bootDiagnostics"] = _boot_diagnostics(vm, diagnostics.get("storageUri"))
     if extensions and state.power not in ("deallocated", "deallocating"):
-        view["extensions"] = [extension_view(extension, now=now) for extension in extensions]
+        view["extensions"] = [extension_view(extension, state.image.os_type) for extension in extensions]
     view["hyperVGeneration"] = state.image.generation
     generalized = [status("OSState/generalized", "Info", "VM generalized")] if state.generalized else []
     view["statuses"] = [_provisioning(vm, state), *generalized, _power(state)]
     return view
+
+
+def _disk(name: str, state: VirtualMachineState) -> Json:
+    ready = status("ProvisioningState/succeeded", "Info", "Provisioning succeeded", time=platform_time(state.created))
+    return {"name": name, "statuses": [ready]}
 
 
 def _boot_diagnostics(vm: Resource, storage: str | None) -> Json:
@@ -98,10 +93,11 @@ def _boot_diagnostics(vm: Resource, storage: str | None) -> Json:
     }
 
 
-def extension_view(extension: Resource, *, now: datetime) -> Json:
+def extension_view(extension: Resource, os_type: OsType) -> Json:
     """The instance view of one extension, as in the VM's and as with ``$expand=instanceView`` on the extension.
 
-    Which substatuses VMAccess reports is not on record; codes are those of other handlers for Windows.
+    A status has a message and no time (recorded for handlers of both systems). Which substatuses VMAccess reports on
+    Windows is not on record; codes are those of other handlers.
     """
     properties = extension.properties
     report = vm_access.report_of(extension)
@@ -110,7 +106,7 @@ def extension_view(extension: Resource, *, now: datetime) -> Json:
         "name": extension.id.name,
         "type": f"{properties['publisher']}.{properties['type']}",
         "typeHandlerVersion": _handler_version(extension),
-        "statuses": [_extension_status(str(properties["provisioningState"]), error, guest_time(now))],
+        "statuses": [_extension_status(extension, os_type, error)],
     }
     if report is not None and report.components:
         view["substatuses"] = [
@@ -120,13 +116,20 @@ def extension_view(extension: Resource, *, now: datetime) -> Json:
     return view
 
 
-def _extension_status(provisioning: str, error: str, time: str) -> Json:
+def _extension_status(extension: Resource, os_type: OsType, error: str) -> Json:
+    provisioning = extension.properties["provisioningState"]
     if provisioning == "Succeeded":
-        return status("ProvisioningState/succeeded", "Info", "Provisioning succeeded", time=time)
+        message = "Enable succeeded." if os_type == "Linux" else _enabled(extension)
+        return status("ProvisioningState/succeeded", "Info", "Provisioning succeeded", message=message)
     if provisioning == "Failed":
-        message = error or None
-        return status("ProvisioningState/failed/-1", "Error", "Provisioning failed", message=message, time=time)
-    return status("ProvisioningState/transitioning", "Info", "Transitioning", time=time)
+        return status("ProvisioningState/failed/-1", "Error", "Provisioning failed", message=error or None)
+    return status("ProvisioningState/transitioning", "Info", "Transitioning")
+
+
+def _enabled(extension: Resource) -> str:
+    """What the agent for Windows says of a handler that works."""
+    handler = f"{extension.properties['publisher']}.{extension.properties['type']}"
+    return f"Plugin enabled (handler name: {handler}, extension name: , version: {_handler_version(extension)})."
 
 
 def _handler_version(extension: Resource) -> str:
@@ -153,7 +156,7 @@ def _guest(vm: Resource, state: VirtualMachineState, extensions: Sequence[Resour
                         time=guest_time(now),
                     )
                 ],
-                "extensionHandlers": [_handler(extension) for extension in extensions],
+                "extensionHandlers": [_handler(extension, state.image.os_type) for extension in extensions],
             },
         }
     message = (
@@ -175,12 +178,13 @@ _READY = {
 }
 
 
-def _handler(extension: Resource) -> Json:
+def _handler(extension: Resource, os_type: OsType) -> Json:
     properties = extension.properties
+    message = "Plugin enabled" if os_type == "Linux" else _enabled(extension)
     return {
         "type": f"{properties['publisher']}.{properties['type']}",
         "typeHandlerVersion": _handler_version(extension),
-        "status": status("ProvisioningState/succeeded", "Info", "Ready"),
+        "status": status("ProvisioningState/succeeded", "Info", "Ready", message=message),
     }
 
 

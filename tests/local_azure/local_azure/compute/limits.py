@@ -21,6 +21,7 @@ from . import errors
 _CAPACITY: Mapping[str, tuple[int | None, int]] = MappingProxyType(
     {
         "HighCostGet": (None, 1500),  # lists count for the subscription only; the size is unverified
+        "GetSubscriptionInfo": (None, 420),
         "PutVM": (12, 1500),
         "UpdateVM": (12, 1500),
         "DeleteVM": (12, 1500),

@@ -89,12 +89,13 @@ def restart(call: Call) -> Answer:
 
 
 def redeploy(call: Call) -> Answer:
-    """``POST redeploy``: the same on another host; needs a VM that has hardware and runs."""
+    """``POST redeploy``: the same on another host; needs a VM that has hardware, and starts it if it is stopped.
+
+    That a stopped one is taken is recorded (compute 2021-07-01), that it runs afterwards is unverified.
+    """
     vm = _vm(call)
     if state_of(vm).power in ("deallocated", "deallocating"):
         raise errors.vm_is_deallocated("redeploy", vm.id.name)
-    if not state_of(vm).is_running:
-        raise errors.vm_must_be_running()
     return _cycle(call, vm)
 
 
@@ -192,7 +193,7 @@ def _cycle(call: Call, vm: Resource) -> Answer:
 
     def finish() -> None:
         compute.still_there(vm)
-        compute.set_power(vm, "running")
+        _bring_up(call, vm, from_deallocated=False)
         compute.settle(vm)
 
     return _begin(call, vm, finish, undo)

@@ -34,6 +34,11 @@ _DEFAULT_TIMEOUT_SECONDS = 90 * 60
 
 _PROTECTED = ("protectedParameters", "runAsPassword")
 _UNSUPPORTED = ("scriptUri", "galleryScriptReferenceId", "commandId")
+#: The executionMessage of a command without script, taken by the service and refused inside (recorded on Linux).
+_NO_SCRIPT = (
+    "Execution failed: failed to get configuration: invalid configuration: Either 'source.script' or "
+    "'source.scriptUri' has to be specified"
+)
 _BLOBS = ("outputBlobUri", "errorBlobUri")
 
 
@@ -67,7 +72,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class _Request:
-    """What a PUT or PATCH asks for, checked. ``timeout`` is in seconds."""
+    """What a PUT or PATCH asks for, checked. Without a ``script`` it fails inside. ``timeout`` is in seconds."""
 
     script: str
     parameters: dict[str, str] = field(repr=False)
@@ -197,9 +202,9 @@ def _request(vm: Resource, command: Resource) -> _Request:
             raise errors.not_rehearsed(f"run commands with {name}")
     if properties.get("runAsUser") and state_of(vm).machine is not None:
         raise errors.not_rehearsed("run commands as another user than LocalSystem")
-    script = source.get("script")
-    if not isinstance(script, str) or not script:
-        raise errors.missing_parameter("source.script")
+    script = source.get("script") or ""
+    if not isinstance(script, str):
+        raise errors.invalid_parameter("The value of parameter source.script is invalid.", "source.script")
     timeout = properties.get("timeoutInSeconds", 0)
     if not isinstance(timeout, int) or timeout < 0:
         raise errors.invalid_parameter("The value of parameter timeoutInSeconds is invalid.", "timeoutInSeconds")
@@ -271,6 +276,9 @@ def _execute(call: Call, vm: Resource, run: Run, request: _Request) -> None:
     state = scripts.check_reached(call, vm)
     run.started = run.started or run.begins
     run.ended = call.azure.clock.now()
+    if not request.script:
+        run.state, run.exit_code, run.message = "Failed", 3, _NO_SCRIPT
+        return
     if state.script_seconds > request.timeout:
         run.state, run.exit_code = "TimedOut", -1
         run.message = f"RunCommand script execution timed out after {request.timeout} seconds"

@@ -16,7 +16,7 @@ What may be added, with its default::
           location: westeurope            # the group's
           image: windows-server-2022      # see images.py, ubuntu-22.04 and ubuntu-24.04 are Linux; or an Image's fields
           size: Standard_D2s_v5
-          tags: {}
+          tags: {}                        # null: none, as clients leave it that never say any
           power: running                  # stopped, deallocated
           provisioning_state: Succeeded   # Failed
           os_profile: true                # false: made from a specialised disk, without osProfile
@@ -113,7 +113,7 @@ class Description:
     location: str | None = None
     image: str | Mapping[str, Any] = "windows-server-2022"
     size: str = "Standard_D2s_v5"
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] | None = field(default_factory=dict)
     power: Power = "running"
     provisioning_state: str = "Succeeded"
     os_profile: bool = True
@@ -180,7 +180,7 @@ def _make(azure: Azure, wanted: Description) -> None:
     vm = Resource(
         id=id,
         location=wanted.location or group.location,
-        tags=dict(wanted.tags),
+        tags=dict(wanted.tags) if wanted.tags is not None else None,
         etag=etag.first(),
         properties=_properties(azure, id, wanted, image, created) | wanted.properties,
         envelope={name: value for name in ("identity", "zones") if (value := getattr(wanted, name))},

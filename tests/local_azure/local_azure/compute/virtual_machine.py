@@ -26,6 +26,9 @@ from .state import state_of
 _UPDATE_SECONDS = 7.0
 _DELETE_SECONDS = 40.0
 
+#: The first api-version whose specification has it.
+_TIME_CREATED_SINCE = "2021-11-01"
+
 _READ_ONLY = ("provisioningState", "vmId", "timeCreated", "instanceView", "resources")
 
 
@@ -57,11 +60,10 @@ def list_all(call: Call) -> Answer:
     if call.query.get("statusonly", "false").lower() == "true":
         raise errors.not_rehearsed("listing virtual machines with statusOnly=true; use $expand=instanceView")
     found = call.azure.store.list(VIRTUAL_MACHINES, subscription=call.id.subscription, group=call.id.group)
-    return Answer(
-        status=200,
-        body={"value": [_document(call, vm, expand) for vm in found]},
-        headers=call.azure.compute.allowances.headers("HighCostGet", call.id),
-    )
+    # Resource Manager knows by itself that a group has none, and doesn't ask Compute (recorded).
+    asked = found or call.id.group is None
+    headers = call.azure.compute.allowances.headers("HighCostGet", call.id) if asked else {}
+    return Answer(status=200, body={"value": [_document(call, vm, expand) for vm in found]}, headers=headers)
 
 
 def put(call: Call) -> Answer:
@@ -121,10 +123,13 @@ def _update(call: Call, vm: Resource, *, tags: object, kind: str) -> Answer:
     changes.check(vm, properties)
     if secrets is not None:
         _check_secrets(vm, secrets)
+    compute = call.azure.compute
+    only_tags = vm.properties["provisioningState"] == "Succeeded" and not _changes(call, vm, properties)
     _apply(call, vm, properties)
     vm.tags = dict(tags) if tags is not None else None
-    compute = call.azure.compute
     compute.count_change(vm)
+    if only_tags:
+        return _done_at_once(call, vm, kind)
     compute.set_provisioning(vm, "Updating")
     wanted = copy.deepcopy(secrets_of(vm))
 
@@ -148,6 +153,24 @@ def _update(call: Call, vm: Resource, *, tags: object, kind: str) -> Answer:
     if _shows_etag(call):
         headers["ETag"] = vm.etag
     return operation.answer(200, _document(call, vm, frozenset()), headers)
+
+
+def _changes(call: Call, vm: Resource, properties: Mapping[str, object]) -> bool:
+    """Whether a write gives the VM itself something to do: changes more than tags."""
+    given = {name: value for name, value in properties.items() if name not in _READ_ONLY}
+    current = {**vm.properties, "userData": state_of(vm).user_data}
+    return changes.differs(current, given) or changes.differs(vm.envelope.get("identity"), call.body.get("identity"))
+
+
+def _done_at_once(call: Call, vm: Resource, kind: str) -> Answer:
+    """What a write that changes nothing but tags answers: Updating, with no operation to follow (recorded)."""
+    headers = call.azure.compute.allowances.headers(kind, vm.id)
+    if _shows_etag(call):
+        headers["ETag"] = vm.etag
+    document = _document(call, vm, frozenset())
+    document["properties"]["provisioningState"] = "Updating"
+    call.azure.store.touch(vm)
+    return Answer(status=200, body=document, headers=headers)
 
 
 def _check_deploy_rights(call: Call, vm: Resource, secrets: object) -> None:
@@ -201,6 +224,8 @@ def _document(call: Call, vm: Resource, expand: frozenset[str]) -> Json:
     document = virtual_machine(vm, call.azure.store, now=call.azure.clock.now(), expand=expand)
     if not _shows_etag(call):
         del document["etag"]
+    if call.api_version < _TIME_CREATED_SINCE:
+        del document["properties"]["timeCreated"]
     return document
 
 

@@ -32,8 +32,14 @@ _API_VERSION = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})(-(preview|alpha|beta|pri
 _EXTENSION_NAMESPACE = "microsoft.authorization"
 _WITH_BODY = {"PUT", "PATCH", "POST"}
 _ANONYMOUS = {"/metadata/endpoints"}
-#: Actions that count as reads: their answers tell no remaining writes (recorded: test_network_watcher_vm).
-_READING_ACTIONS = {"connectivitycheck", "networkconfigurationdiagnostic", "nexthop", "topology"}
+#: Actions that count as reads: their answers tell no remaining writes (recorded).
+_READING_ACTIONS = {
+    "checknameavailability",
+    "connectivitycheck",
+    "networkconfigurationdiagnostic",
+    "nexthop",
+    "topology",
+}
 _NOBODY = Principal(name="nobody", client_id="", object_id="")
 
 

@@ -289,6 +289,18 @@ def read_upload(value: str, password: str | None) -> Upload:
     return _upload(key, certificate, chain, from_pem=False)
 
 
+def read_signed(x5c: object, key: PrivateKey) -> Upload | None:
+    """The certificate for `key` among base64 texts of DER, with the others as its chain; None when it isn't there."""
+    try:
+        certificates = [x509.load_der_x509_certificate(base64.b64decode(one)) for one in x5c]  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        return None
+    leaf = next((one for one in certificates if one.public_key() == key.public_key()), None)
+    if leaf is None:
+        return None
+    return Upload(certificate=leaf, key=key, chain=tuple(one for one in certificates if one is not leaf))
+
+
 def _read_pem(data: bytes, password: bytes | None) -> Upload:
     certificates = x509.load_pem_x509_certificates(data)
     try:

@@ -82,7 +82,7 @@ def complete_due(contents: VaultContents, now: datetime) -> None:
         if pending is None or pending.completed or pending.due > now or certificate.deletion is not None:
             continue
         pending.completed = True
-        if pending.failure is not None:
+        if pending.failure is not None or pending.cancellation_requested:
             continue
         issued = issuance.self_signed(pending.request, pending.key, pending.due)
         add_version(

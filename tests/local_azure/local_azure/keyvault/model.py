@@ -100,6 +100,7 @@ class Pending:
     tags: dict[str, str] | None
     fate: Fate | None = None
     completed: bool = False
+    cancellation_requested: bool = False
 
     @property
     def failure(self) -> AzureError | None:
@@ -166,6 +167,17 @@ class Key:
         return next((one for one in self.versions if one.version == version.lower()), None)
 
 
+@dataclass(kw_only=True)
+class Issuer:
+    """An authority that a vault could order certificates from. ``given`` is what a client said, as it is shown."""
+
+    name: str
+    given: Json
+    enabled: bool
+    created: datetime
+    updated: datetime
+
+
 #: What can be deleted, recovered and purged.
 Held: TypeAlias = Secret | Certificate | Key
 
@@ -177,3 +189,5 @@ class VaultContents:
     secrets: dict[str, Secret] = field(default_factory=dict)
     certificates: dict[str, Certificate] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
+    contacts: list[Json] = field(default_factory=list)
+    issuers: dict[str, Issuer] = field(default_factory=dict)

@@ -36,7 +36,7 @@ from . import names
 from .management import properties
 from .management.vaults import region, system_data
 from .model import Deletion, Secret, SecretVersion, new_version
-from .vaults import Throttle
+from .vaults import DEFAULT_RETENTION_DAYS, Throttle
 
 if TYPE_CHECKING:
     from ..core.azure import Azure
@@ -86,7 +86,8 @@ def _seed_vault(azure: Azure, wish: Mapping[str, Any]) -> None:
     azure.store.put(vault)
     contents = azure.vaults.contents(vault)
     for secret in wish.get("secrets") or ():
-        contents.secrets[str(secret["name"]).lower()] = _secret(secret, now, made["softDeleteRetentionInDays"])
+        days = int(made.get("softDeleteRetentionInDays", DEFAULT_RETENTION_DAYS))
+        contents.secrets[str(secret["name"]).lower()] = _secret(secret, now, days)
     if wish.get("deleted"):
         azure.store.delete(vault.id)
 

@@ -18,6 +18,8 @@ MAX_TAG_LENGTH = 256
 MAX_VALUE_BYTES = 25 * 1024
 MAX_CONTENT_TYPE_LENGTH = 255
 
+_WITHOUT_DAYS = ("2015-06-01", "2016-10-01", "7.0")
+
 
 @dataclass(frozen=True, kw_only=True)
 class GivenAttributes:
@@ -108,10 +110,10 @@ def retention_days(vault: Resource) -> int:
     return int(vault.properties.get("softDeleteRetentionInDays", DEFAULT_RETENTION_DAYS))
 
 
-def recovery(vault: Resource) -> Json:
-    """How deleted objects of this vault can come back, as every bundle says it."""
+def recovery(vault: Resource, api_version: str) -> Json:
+    """How deleted objects of this vault can come back, as every bundle says it; 7.0 doesn't tell the days."""
     days = retention_days(vault)
     level = "Recoverable" if days == DEFAULT_RETENTION_DAYS else "CustomizedRecoverable"
     if not vault.properties.get("enablePurgeProtection"):
         level += "+Purgeable"
-    return {"recoveryLevel": level, "recoverableDays": days}
+    return {"recoveryLevel": level} | ({"recoverableDays": days} if api_version not in _WITHOUT_DAYS else {})

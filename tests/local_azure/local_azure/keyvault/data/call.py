@@ -25,15 +25,19 @@ _VERSION = re.compile(r"[0-9a-fA-F]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Permission:
-    """`kind` is secrets, certificates or keys, `action` ends the data action, `policy` is the access policy's word."""
+    """`kind` is secrets, certificates or keys, `action` ends the data action, `policy` is the access policy's word.
+
+    `collection` is what the data action names where that isn't the kind.
+    """
 
     kind: str
     action: str
     policy: str
+    collection: str | None = None
 
     @property
     def data_action(self) -> str:
-        return f"Microsoft.KeyVault/vaults/{self.kind}/{self.action}"
+        return f"Microsoft.KeyVault/vaults/{self.collection or self.kind}/{self.action}"
 
 
 @dataclass(frozen=True, kw_only=True)

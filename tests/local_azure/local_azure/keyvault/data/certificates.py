@@ -28,6 +28,11 @@ ISSUANCE_SECONDS = 10
 
 #: Key Vault's words for how an operation ends without a certificate.
 _WORDS = {"Failed": "failed", "Canceled": "cancelled"}
+_BY_HAND = "Pending certificate created. Please Perform Merge to complete the request."
+_BY_ISSUER = (
+    "Pending certificate created. Certificate request is in progress. This may take some time based on the issuer "
+    "provider. Please check again later."
+)
 
 
 async def create(call: VaultCall) -> Answer:
@@ -35,9 +40,7 @@ async def create(call: VaultCall) -> Answer:
     certificate, wanted = _prepare(call)
     if certificate is None and call.body.get("policy") is None:
         raise errors.bad_parameter("The request body doesn't contain the parameter policy.")
-    issuer = (wanted.get("issuer") or {}).get("name")
-    if str(issuer).lower() != "self":  # azure.azcollection has only ever sent `self`
-        raise AzureError(501, "NotModelled", f"The local Azure knows the issuer Self only, not '{issuer}'.")
+    by_hand = _signed_by_hand(wanted)
     given = attributes.read_attributes(call.body.get("attributes"))
     tags = attributes.read_tags(call.body.get("tags"))
     request = policy.request_of(wanted)
@@ -50,7 +53,7 @@ async def create(call: VaultCall) -> Answer:
         request_id=uuid4().hex,
         csr=issuance.signing_request(request, key),
         started=call.now,
-        due=call.now + call.azure.vaults.moment(ISSUANCE_SECONDS),
+        due=NEVER if by_hand else call.now + call.azure.vaults.moment(ISSUANCE_SECONDS),
         request=request,
         key=key,
         enabled=given.enabled is not False,
@@ -96,24 +99,64 @@ def import_certificate(call: VaultCall) -> Answer:
     return Answer(status=200, body=bundle(call, certificate, certificate.current, whole=True))
 
 
+def _signed_by_hand(wanted: Json) -> bool:
+    """Whether the issuer is Unknown: whoever asked has the request signed somewhere and merges the certificate."""
+    issuer = str((wanted.get("issuer") or {}).get("name"))
+    if issuer.lower() not in ("self", "unknown"):  # azure.azcollection has only ever sent `self`
+        raise AzureError(
+            501, "NotModelled", f"The local Azure knows the issuers Self and Unknown only, not '{issuer}'."
+        )
+    return issuer.lower() == "unknown"
+
+
 def get_pending(call: VaultCall) -> Answer:
     """GET /certificates/{name}/pending."""
-    certificate = call.contents.certificates.get(call.name.lower())
-    if certificate is None or not lifecycle.is_live(call, certificate) or certificate.pending is None:
-        raise errors.vault_error(404, "PendingCertificateNotFound", f"Pending certificate not found: {call.name}")
-    return Answer(status=200, body=_pending(call, certificate, certificate.pending))
+    certificate, pending = _require_pending(call)
+    return Answer(status=200, body=_pending(call, certificate, pending))
+
+
+def cancel_pending(call: VaultCall) -> Answer:
+    """PATCH /certificates/{name}/pending with ``{"cancellation_requested": true}``: no certificate will come of it."""
+    certificate, pending = _require_pending(call)
+    wanted = call.body.get("cancellation_requested")
+    if not isinstance(wanted, bool):
+        raise errors.bad_parameter("Property cancellation_requested has invalid value")
+    if not pending.completed:
+        pending.cancellation_requested = wanted
+    return Answer(status=200, body=_pending(call, certificate, pending))
+
+
+def merge_pending(call: VaultCall) -> Answer:
+    """POST /certificates/{name}/pending/merge with ``{"x5c": [base64 DER, ...]}``: the signed certificate, 201."""
+    certificate, pending = _require_pending(call)
+    signed = issuance.read_signed(call.body.get("x5c"), pending.key)
+    if signed is None or pending.completed:
+        raise errors.bad_parameter("Unable to parse X5c certificate chain and locate leaf certificate")
+    given = attributes.read_attributes(call.body.get("attributes"))
+    tags = attributes.read_tags(call.body.get("tags"))
+    pending.completed = True
+    enabled = given.enabled if given.enabled is not None else pending.enabled
+    tags = tags if tags is not None else pending.tags
+    add_version(call.contents, certificate, signed, now=call.now, enabled=enabled, tags=tags)
+    return Answer(status=201, body=bundle(call, certificate, certificate.current, whole=True))
 
 
 def delete_pending(call: VaultCall) -> Answer:
     """DELETE /certificates/{name}/pending: forgets the operation, with the certificate if it has never been issued."""
-    certificate = call.contents.certificates.get(call.name.lower())
-    answer = get_pending(call)
-    assert certificate is not None, "what has an operation is there"
+    certificate, pending = _require_pending(call)
+    answer = Answer(status=200, body=_pending(call, certificate, pending))
     certificate.pending = None
     if not certificate.versions:
         del call.contents.certificates[certificate.name.lower()]
         del call.contents.secrets[certificate.name.lower()]
     return answer
+
+
+def _require_pending(call: VaultCall) -> tuple[Certificate, Pending]:
+    certificate = call.contents.certificates.get(call.name.lower())
+    if certificate is None or not lifecycle.is_live(call, certificate) or certificate.pending is None:
+        raise errors.vault_error(404, "PendingCertificateNotFound", f"Pending certificate not found: {call.name}")
+    return certificate, certificate.pending
 
 
 def get_certificate(call: VaultCall) -> Answer:
@@ -153,10 +196,12 @@ def update_policy(call: VaultCall) -> Answer:
 
 
 def list_certificates(call: VaultCall) -> Answer:
+    """GET /certificates; with ``includePending=true`` also those that have never been issued."""
+    with_pending = call.query.get("includepending", "").lower() == "true"
     entries = [
-        (key, _item(call, certificate, certificate.current, versioned=False))
+        (key, _latest_item(call, certificate))
         for key, certificate in call.contents.certificates.items()
-        if lifecycle.is_live(call, certificate) and certificate.versions
+        if lifecycle.is_live(call, certificate) and (certificate.versions or with_pending)
     ]
     return Answer(status=200, body=paging.page(entries, url=call.page_url("certificates"), query=call.query))
 
@@ -185,8 +230,7 @@ def list_deleted(call: VaultCall) -> Answer:
     entries = [
         (
             key,
-            lifecycle.write_deletion(call, certificate, "deletedcertificates")
-            | _item(call, certificate, certificate.current, versioned=False),
+            lifecycle.write_deletion(call, certificate, "deletedcertificates") | _deleted_item(call, certificate),
         )
         for key, certificate in call.contents.certificates.items()
         if lifecycle.is_visible_as_deleted(call, certificate)
@@ -200,14 +244,14 @@ def get_deleted(call: VaultCall) -> Answer:
 
 def recover_deleted(call: VaultCall) -> Answer:
     """POST /deletedcertificates/{name}/recover: the secret comes back with it."""
-    certificate = _require_deleted(call)
+    certificate = lifecycle.require_deleted(call, call.contents.certificates, KIND)
     lifecycle.recover(call, certificate)
     lifecycle.recover(call, _secret(call, certificate))
     return Answer(status=200, body=bundle(call, certificate, certificate.current, whole=True))
 
 
 def purge_deleted(call: VaultCall) -> Answer:
-    certificate = _require_deleted(call)
+    certificate = lifecycle.require_deleted(call, call.contents.certificates, KIND)
     lifecycle.check_purge(call)
     del call.contents.certificates[certificate.name.lower()]
     del call.contents.secrets[certificate.name.lower()]
@@ -296,7 +340,7 @@ def bundle(call: VaultCall, certificate: Certificate, version: CertificateVersio
         "sid": call.url(f"secrets/{path}"),
         "x5t": issuance.thumbprint(version.certificate),
         "cer": issuance.der(version.certificate),
-        "attributes": _attributes(version) | attributes.recovery(call.vault),
+        "attributes": _attributes(version) | attributes.recovery(call.vault, call.api_version),
     }
     if version.tags is not None:
         shown["tags"] = version.tags
@@ -325,6 +369,32 @@ def _item(call: VaultCall, certificate: Certificate, version: CertificateVersion
     return shown
 
 
+def _latest_item(call: VaultCall, certificate: Certificate) -> Json:
+    """The entry of a list; one that has never been issued has the attributes of the secret reserved for it."""
+    if certificate.versions:
+        return _item(call, certificate, certificate.current, versioned=False)
+    reserved = _secret(call, certificate).current
+    return {
+        "id": call.url(f"certificates/{certificate.name}"),
+        "attributes": attributes.write_attributes(
+            enabled=reserved.enabled,
+            not_before=reserved.not_before,
+            expires=reserved.expires,
+            created=reserved.created,
+            updated=reserved.updated,
+        ),
+        "subject": "",
+    }
+
+
+def _deleted_item(call: VaultCall, certificate: Certificate) -> Json:
+    """The entry of a list of deleted ones: with the recovery level, without subject (recorded)."""
+    item = _item(call, certificate, certificate.current, versioned=False)
+    item["attributes"] |= attributes.recovery(call.vault, call.api_version)
+    del item["subject"]
+    return item
+
+
 def _attributes(version: CertificateVersion) -> Json:
     return attributes.write_attributes(
         enabled=version.enabled,
@@ -346,17 +416,18 @@ def _pending(call: VaultCall, certificate: Certificate, pending: Pending) -> Jso
         "id": call.url(f"certificates/{certificate.name}/pending"),
         "issuer": {"name": certificate.policy["issuer"]["name"]},
         "csr": base64.b64encode(pending.csr).decode(),
-        "cancellation_requested": False,
+        "cancellation_requested": pending.cancellation_requested,
     }
     if pending.failure is not None and pending.fate is not None:
         shown |= {"status": _WORDS[pending.fate.status], "error": pending.failure.error()}
+    elif pending.completed and pending.cancellation_requested:
+        shown["status"] = _WORDS["Canceled"]
     elif pending.completed:
         shown |= {"status": "completed", "target": call.url(f"certificates/{certificate.name}")}
     else:
         shown |= {
             "status": "inProgress",
-            "status_details": "Pending certificate created. Certificate request is in progress. This may take some "
-            "time based on the issuer provider. Please check again later.",
+            "status_details": _BY_HAND if pending.due == NEVER and pending.fate is None else _BY_ISSUER,
         }
     return shown | {"request_id": pending.request_id}
 
@@ -379,7 +450,9 @@ ROUTES = (
     VaultRoute(method="POST", template="certificates/{name}/create", handler=create, permission=_CREATE),
     VaultRoute(method="POST", template="certificates/{name}/import", handler=import_certificate, permission=_IMPORT),
     VaultRoute(method="GET", template="certificates/{name}/pending", handler=get_pending, permission=_READ),
+    VaultRoute(method="PATCH", template="certificates/{name}/pending", handler=cancel_pending, permission=_UPDATE),
     VaultRoute(method="DELETE", template="certificates/{name}/pending", handler=delete_pending, permission=_UPDATE),
+    VaultRoute(method="POST", template="certificates/{name}/pending/merge", handler=merge_pending, permission=_CREATE),
     VaultRoute(method="GET", template="certificates/{name}/policy", handler=get_policy, permission=_READ),
     VaultRoute(method="PATCH", template="certificates/{name}/policy", handler=update_policy, permission=_UPDATE),
     VaultRoute(method="GET", template="certificates/{name}/versions", handler=list_versions, permission=_LIST),

@@ -53,6 +53,13 @@ def being_recovered(kind: str, name: str) -> AzureError:
     return vault_error(409, "Conflict", f"{kind} {name} is currently being recovered.", inner="ObjectIsBeingRecovered")
 
 
+def not_deleted(kind: str, name: str) -> AzureError:
+    """400 for a recovery of what isn't deleted."""
+    return vault_error(
+        400, "MethodNotAllowed", f"{kind} exists already: {name}", inner="RequestNotAllowedOnNonDeletedObject"
+    )
+
+
 def disabled(kind: str, operation: str) -> AzureError:
     return vault_error(
         403,

@@ -149,14 +149,14 @@ def get_deleted(call: VaultCall) -> Answer:
 
 def recover_deleted(call: VaultCall) -> Answer:
     """POST /deletedkeys/{name}/recover."""
-    key = _require_deleted(call)
+    key = lifecycle.require_deleted(call, call.contents.keys, KIND)
     lifecycle.recover(call, key)
     return Answer(status=200, body=own_bundle(call, key))
 
 
 def purge_deleted(call: VaultCall) -> Answer:
     """DELETE /deletedkeys/{name}: 204."""
-    key = _require_deleted(call)
+    key = lifecycle.require_deleted(call, call.contents.keys, KIND)
     lifecycle.check_purge(call)
     del call.contents.keys[key.name.lower()]
     return Answer(status=204)
@@ -308,8 +308,6 @@ def _bundle(call: VaultCall, found: _Found) -> Json:
         "key": {"kid": _kid(call, found), **_public_key(found.key), "key_ops": found.operations},
         "attributes": _attributes(call, found),
     }
-    if not found.managed:
-        body["attributes"]["exportable"] = False
     return body | _marks(found)
 
 
@@ -339,7 +337,9 @@ def _attributes(call: VaultCall, found: _Found) -> Json:
         expires=found.expires,
         created=found.created,
         updated=found.updated,
-    ) | attributes.recovery(call.vault)
+    ) | attributes.recovery(call.vault, call.api_version)
+    if not found.managed:
+        shown["exportable"] = False
     return shown | ({"hsmPlatform": "0"} if call.api_version >= _PLATFORM_SINCE or call.api_version[:2] == "20" else {})
 
 

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import TypeVar
 
 from ...core.wire import Json
 from .. import names
-from ..model import Deletion, Held
+from ..model import Certificate, Deletion, Held, Key, Secret
 from . import errors
 from .attributes import epoch, retention_days
 from .call import VaultCall
@@ -18,6 +20,8 @@ from .call import VaultCall
 DELETION_SECONDS = 5
 RECOVERY_SECONDS = 5
 SETTLING_SECONDS = 15
+
+HeldObject = TypeVar("HeldObject", Secret, Certificate, Key)
 
 
 def check_name(name: str, kind: str) -> None:
@@ -57,6 +61,21 @@ def deletion(call: VaultCall) -> Deletion:
 def is_visible_as_deleted(call: VaultCall, found: Held | None) -> bool:
     """Whether the deleted collection shows it yet."""
     return found is not None and found.deletion is not None and found.deletion.visible_at <= call.now
+
+
+def require_deleted(call: VaultCall, objects: Mapping[str, HeldObject], kind: str) -> HeldObject:
+    """The deleted object of the call's name, to be recovered or purged.
+
+    Raises 404 when there is none of that name, 400 for a live one, 409 while it is being deleted (all recorded).
+    """
+    found = objects.get(call.name.lower())
+    if found is None:
+        raise errors.deleted_not_found(kind, call.name)
+    if found.deletion is None:
+        raise errors.not_deleted(kind, found.name)
+    if found.deletion.visible_at > call.now:
+        raise errors.being_deleted(kind, found.name)
+    return found
 
 
 def recover(call: VaultCall, found: Held) -> None:

@@ -136,7 +136,7 @@ def get_deleted(call: VaultCall) -> Answer:
 
 def recover_deleted(call: VaultCall) -> Answer:
     """POST /deletedsecrets/{name}/recover."""
-    secret = _require_deleted(call)
+    secret = lifecycle.require_deleted(call, call.contents.secrets, KIND)
     if secret.managed:
         raise errors.managed_secret("recover")
     lifecycle.recover(call, secret)
@@ -145,7 +145,7 @@ def recover_deleted(call: VaultCall) -> Answer:
 
 def purge_deleted(call: VaultCall) -> Answer:
     """DELETE /deletedsecrets/{name}: 204."""
-    secret = _require_deleted(call)
+    secret = lifecycle.require_deleted(call, call.contents.secrets, KIND)
     if secret.managed:
         raise errors.managed_secret("purge")
     lifecycle.check_purge(call)
@@ -197,7 +197,7 @@ def _item(call: VaultCall, secret: Secret, version: SecretVersion, *, versioned:
         expires=version.expires,
         created=version.created,
         updated=version.updated,
-    ) | attributes.recovery(call.vault)
+    ) | attributes.recovery(call.vault, call.api_version)
     if version.tags is not None:
         shown["tags"] = version.tags
     return shown

@@ -23,7 +23,7 @@ from ...core.errors import AzureError
 from ...core.store import Resource
 from ...core.wire import Json
 from .. import names
-from . import backup, certificates, errors, keys, secrets
+from . import authorities, backup, certificates, errors, keys, secrets
 from .access import check_firewall, check_permission, check_rate
 from .call import VaultCall, VaultRoute
 from .challenge import authenticate
@@ -32,7 +32,13 @@ if TYPE_CHECKING:
     from ...core.azure import Azure
 
 SERVICE_VERSION = "1.9.2872.1"
-ROUTES: tuple[VaultRoute, ...] = (*secrets.ROUTES, *certificates.ROUTES, *keys.ROUTES, *backup.ROUTES)
+ROUTES: tuple[VaultRoute, ...] = (
+    *secrets.ROUTES,
+    *authorities.ROUTES,  # before certificates, whose names theirs would be
+    *certificates.ROUTES,
+    *keys.ROUTES,
+    *backup.ROUTES,
+)
 
 _API_VERSION = re.compile(r"2015-06-01|2016-10-01|7\.\d(-preview(\.\d)?)?|20(2[5-9]|3\d)-\d\d-\d\d(-preview)?")
 _WITH_BODY = ("PUT", "POST", "PATCH")

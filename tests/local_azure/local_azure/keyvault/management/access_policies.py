@@ -8,6 +8,7 @@ from __future__ import annotations
 from ...core.call import Answer, Call
 from ...core.wire import Json
 from . import errors, properties
+from .vaults import SERVICE_HEADERS
 
 
 def change(call: Call) -> Answer:
@@ -27,10 +28,9 @@ def change(call: Call) -> Answer:
     body: Json = {
         "id": f"{vault.id}/accessPolicies/",
         "type": "Microsoft.KeyVault/vaults/accessPolicies",
-        "location": vault.location,
         "properties": {"accessPolicies": result},
     }
-    return Answer(status=200, body=body)
+    return Answer(status=200, body=body, headers=dict(SERVICE_HEADERS))
 
 
 def _apply(kind: str, policies: list[Json], wanted: Json) -> None:

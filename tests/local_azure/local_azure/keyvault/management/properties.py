@@ -10,10 +10,15 @@ import re
 from typing import Any
 
 from ...core.wire import Json
+from ..vaults import DEFAULT_RETENTION_DAYS
 from . import errors
 
 # From this version on a vault created without saying so uses RBAC instead of access policies.
 RBAC_DEFAULT_SINCE = "2026-02-01"
+
+#: The first api-version (of a preview) that has publicNetworkAccess.
+_PUBLIC_ACCESS_SINCE = "2021-06-01"
+_OPEN = {"bypass": "AzureServices", "defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []}
 
 SKUS = ("standard", "premium")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -53,7 +58,6 @@ def created(given: Json, *, tenant_id: str, api_version: str) -> Json:
         "accessPolicies": [],
         "enabledForDeployment": False,
         "enableSoftDelete": True,
-        "softDeleteRetentionInDays": 90,
         "publicNetworkAccess": "Enabled",
     }
     if rbac is not None:
@@ -98,6 +102,16 @@ def _said(given: Json) -> Json:
 def _ordered(properties: Json) -> Json:
     order = ("sku", "tenantId", *_OPTIONAL, "vaultUri", "provisioningState", "publicNetworkAccess")
     return {name: properties[name] for name in order if name in properties}
+
+
+def shown(properties: Json, api_version: str) -> Json:
+    """The properties as answers have them: rules that let everybody in are not told (recorded)."""
+    told = dict(properties)
+    if told.get("networkAcls") == _OPEN:
+        del told["networkAcls"]
+    if api_version < _PUBLIC_ACCESS_SINCE:
+        del told["publicNetworkAccess"]
+    return told
 
 
 def policy(given: Any) -> Json:
@@ -172,7 +186,7 @@ def _check_protection(given: Json, current: Json | None) -> None:
         return
     if isinstance(days, bool) or not isinstance(days, int) or not 7 <= days <= 90:
         raise errors.invalid("softDeleteRetentionInDays", days)
-    if current is not None and days != current["softDeleteRetentionInDays"]:
+    if current is not None and days != current.get("softDeleteRetentionInDays", DEFAULT_RETENTION_DAYS):
         raise errors.bad_request(
             'The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.'
         )

@@ -16,6 +16,8 @@ from ..vaults import VAULTS
 from . import errors, properties
 
 CREATE_SECONDS = 30
+#: The first api-version (of a preview) that tells who made a vault.
+_SYSTEM_DATA_SINCE = "2021-04-01"
 SERVICE_HEADERS = {"x-ms-keyvault-service-version": "1.5.1361.0"}
 
 
@@ -57,7 +59,7 @@ def _replace(call: Call, vault: Resource, given: Json, location: str) -> Answer:
     vault.properties = replaced
     vault.tags = _tags(call.body) or {}
     _touch(call, vault)
-    return Answer(status=200, body=to_json(vault), headers=dict(SERVICE_HEADERS))
+    return Answer(status=200, body=to_json(vault, call.api_version), headers=dict(SERVICE_HEADERS))
 
 
 def _recover(call: Call, given: Json, location: str) -> Answer:
@@ -72,7 +74,7 @@ def _recover(call: Call, given: Json, location: str) -> Answer:
             raise errors.missing(name)
     vault = call.azure.vaults.recover(deleted)
     _touch(call, vault)
-    return Answer(status=200, body=to_json(vault), headers=dict(SERVICE_HEADERS))
+    return Answer(status=200, body=to_json(vault, call.api_version), headers=dict(SERVICE_HEADERS))
 
 
 def _start(call: Call, vault: Resource) -> Answer:
@@ -83,12 +85,12 @@ def _start(call: Call, vault: Resource) -> Answer:
         call.azure.vaults.changed(vault)
 
     operation = call.azure.operations.start(call, style=Style.KEYVAULT_PUT, seconds=CREATE_SECONDS, finish=finish)
-    return operation.answer(200, to_json(vault), dict(SERVICE_HEADERS))
+    return operation.answer(200, to_json(vault, call.api_version), dict(SERVICE_HEADERS))
 
 
 def get(call: Call) -> Answer:
     vault = call.azure.store.require(call.id)
-    return Answer(status=200, body=to_json(vault), headers=dict(SERVICE_HEADERS))
+    return Answer(status=200, body=to_json(vault, call.api_version), headers=dict(SERVICE_HEADERS))
 
 
 def patch(call: Call) -> Answer:
@@ -99,7 +101,7 @@ def patch(call: Call) -> Answer:
     tags = _tags(call.body)
     vault.tags = tags if tags is not None else vault.tags
     _touch(call, vault)
-    return Answer(status=200, body=to_json(vault), headers=dict(SERVICE_HEADERS))
+    return Answer(status=200, body=to_json(vault, call.api_version), headers=dict(SERVICE_HEADERS))
 
 
 def delete(call: Call) -> Answer:
@@ -112,12 +114,16 @@ def delete(call: Call) -> Answer:
 
 def list_by_group(call: Call) -> Answer:
     found = call.azure.store.list(VAULTS, subscription=call.id.subscription, group=call.id.group)
-    return Answer(status=200, body={"value": [to_json(vault) for vault in found]})
+    return _listed(call, found)
 
 
 def list_by_subscription(call: Call) -> Answer:
-    found = call.azure.store.list(VAULTS, subscription=call.id.subscription)
-    return Answer(status=200, body={"value": [to_json(vault) for vault in found]})
+    return _listed(call, call.azure.store.list(VAULTS, subscription=call.id.subscription))
+
+
+def _listed(call: Call, found: list[Resource]) -> Answer:
+    body = {"value": [to_json(vault, call.api_version) for vault in found]}
+    return Answer(status=200, body=body, headers=dict(SERVICE_HEADERS))
 
 
 def check_name_availability(call: Call) -> Answer:
@@ -133,18 +139,19 @@ def check_name_availability(call: Call) -> Answer:
         body = {"nameAvailable": False, "reason": "AccountNameInvalid", "message": message}
     elif call.azure.vaults.name_in_use(name):
         body = {"nameAvailable": False, "reason": "AlreadyExists", "message": errors.in_use_message(name)}
-    return Answer(status=200, body=body)
+    return Answer(status=200, body=body, headers=dict(SERVICE_HEADERS))
 
 
-def to_json(vault: Resource) -> Json:
+def to_json(vault: Resource, api_version: str) -> Json:
+    """A vault as this api-version shows it."""
     return {
         "id": str(vault.id),
         "name": vault.id.name,
         "type": VAULTS,
         "location": vault.location,
         "tags": vault.tags or {},
-        **vault.envelope,
-        "properties": dict(vault.properties),
+        **(vault.envelope if api_version >= _SYSTEM_DATA_SINCE else {}),
+        "properties": properties.shown(vault.properties, api_version),
     }
 
 
