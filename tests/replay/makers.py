@@ -131,12 +131,12 @@ class Makers:
         for one in filter(machines.is_extension, document.get("resources") or []):
             self._extension(id.child("extensions", one["name"]), one)
         vm = azure.store.require(id)
-        state_of(vm).user_data = (document.get("properties") or {}).get("userData")
+        state_of(vm).user_data = self._sightings.user_data(id)
 
     def _vault(self, id: ResourceId, document: Json) -> None:
         """Recovered where it has been deleted here."""
         location = document.get("location") or self._sightings.location(id)
-        properties = document.get("properties") or self._new_vault()
+        properties = {**(document.get("properties") or self._new_vault()), "tenantId": self._stage.tenant}
         if self._stage.azure.vaults.deleted(id.name) is not None:
             recovery = {**self._new_vault(), "createMode": "recover"}
             self._stage.must("PUT", resource_url(id), {"location": location, "properties": recovery})

@@ -65,9 +65,14 @@ class Sightings:
         later = [(position, document) for position, document in seen if position >= at]
         if not seen:
             return {}
-        _position, document = later[0] if later else seen[-1]
-        shown: Json = self.without_later(document, at)
+        position, document = later[0] if later else seen[-1]
+        shown: Json = self._without_made(document, at, position)
         return shown
+
+    def user_data(self, id: ResourceId) -> str | None:
+        """The user data of a machine, which is shown only to those who ask for it."""
+        shown = (document["properties"].get("userData") for _position, document in self._documents.get(id.key, ()))
+        return next(filter(None, shown), None)
 
     def is_shown_before(self, id: ResourceId, at: int) -> bool:
         """Whether an answer before `at` shows the resource."""
@@ -111,17 +116,20 @@ class Sightings:
             for _position, document in seen:
                 yield self._ids[key], document
 
-    def without_later(self, value: Any, at: int) -> Any:
-        """The document without what the recording makes in it from `at` on."""
+    def _without_made(self, value: Any, at: int, until: int) -> Any:
+        """The document shown at `until` without what the recording has made in it from `at` on."""
         if isinstance(value, dict):
-            return {name: self.without_later(inner, at) for name, inner in value.items()}
+            return {name: self._without_made(inner, at, until) for name, inner in value.items()}
         if isinstance(value, list):
             return [
-                self.without_later(one, at)
+                self._without_made(one, at, until)
                 for one in value
-                if not (isinstance(one, dict) and self.is_made_later(str(one.get("id", "")), at))
+                if not (isinstance(one, dict) and self._is_made(str(one.get("id", "")), at, until))
             ]
         return value
+
+    def _is_made(self, id: str, at: int, until: int) -> bool:
+        return any(at <= position <= until for position in self._made.get(id.lower(), ()))
 
 
 def _systems(exchange: Exchange) -> Iterator[str]:

@@ -26,38 +26,50 @@ _POLICY: Json = {
 def going_on(exchanges: Sequence[Exchange]) -> frozenset[int]:
     """The positions of exchanges that found a deletion or recovery still under way.
 
-    An error says so, or a read doesn't find what the same read finds later though nothing was written meanwhile.
+    An error says so, a read doesn't find what the same read finds later though nothing was written meanwhile, or a list
+    of deleted objects lacks one that was deleted before.
     """
     found: set[int] = set()
+    deleted: set[tuple[str, str]] = set()
     for at, exchange in enumerate(exchanges):
-        body = exchange.response if isinstance(exchange.response, dict) else {}
-        error = body.get("error") or {}
         if not exchange.is_vault or not exchange.segments:
             continue
-        if (error.get("innererror") or {}).get("code") in _UNDER_WAY or (
-            exchange.method == "GET" and _comes_later(exchanges, at)
-        ):
+        kind, name = exchange.segments[0].lower(), "".join(exchange.segments[1:2]).lower()
+        lacks = kind.startswith("deleted") and not name and _is_whole(exchange)
+        lacking = {one for of, one in deleted if of == kind} - _names(exchange) if lacks else set()
+        if _says_so(exchange) or lacking or (exchange.status == 404 and _comes_later(exchanges, at)):
             found.add(at)
+        if exchange.method == "DELETE" and exchange.succeeded and not kind.startswith("deleted"):
+            deleted.add((f"deleted{kind}", name))
+        elif exchange.method != "GET" and kind.startswith("deleted"):
+            deleted.discard((kind, name))
     return frozenset(found)
+
+
+def _says_so(exchange: Exchange) -> bool:
+    body = exchange.response if isinstance(exchange.response, dict) else {}
+    return ((body.get("error") or {}).get("innererror") or {}).get("code") in _UNDER_WAY
 
 
 def _comes_later(exchanges: Sequence[Exchange], at: int) -> bool:
     exchange = exchanges[at]
-    name = exchange.segments[1:2]
     for later in exchanges[at + 1 :]:
-        same = later.host == exchange.host and later.segments[1:2] == name
-        if later.after_gap or (later.method != "GET" and (same or not name) and later.is_vault):
+        same = later.is_vault and later.host == exchange.host and later.segments[1:2] == exchange.segments[1:2]
+        if later.after_gap or (same and later.method != "GET"):
             return False
-        if later.method == "GET" and same and later.path.rstrip("/") == exchange.path.rstrip("/"):
-            if exchange.status == 404:
-                return later.succeeded
-            return not name and bool(_names(later) - _names(exchange)) and later.query == exchange.query
+        if same and later.succeeded and later.path.rstrip("/") == exchange.path.rstrip("/"):
+            return exchange.method == "GET"
     return False
+
+
+def _is_whole(exchange: Exchange) -> bool:
+    body = exchange.response if isinstance(exchange.response, dict) else {}
+    return exchange.succeeded and "skiptoken" not in exchange.query and not body.get("nextLink")
 
 
 def _names(exchange: Exchange) -> set[str]:
     body = exchange.response if isinstance(exchange.response, dict) else {}
-    return {_name(entry) for entry in body.get("value") or [] if isinstance(entry, dict)}
+    return {_name(entry).lower() for entry in body.get("value") or [] if isinstance(entry, dict)}
 
 
 class VaultObjects:
@@ -72,6 +84,8 @@ class VaultObjects:
     def prepare(self, exchange: Exchange, at: int) -> None:
         """Bring about the objects that the exchange at position `at` reads or changes. Raises Unprepared."""
         segments = exchange.segments
+        if exchange.operation == "POST Microsoft.KeyVault/checkNameAvailability":
+            self._prepare_name(exchange)
         if not exchange.is_vault or not exchange.succeeded or not segments:
             return
         deleted = segments[0].lower().startswith("deleted")
@@ -90,6 +104,13 @@ class VaultObjects:
             elif not deleted and len(segments) == 2 and self._gaps.since(url, at):
                 self._catch_up(url, exchange)
         self._gaps.see(url, at)
+
+    def _prepare_name(self, exchange: Exchange) -> None:
+        """Give the name to somebody else where it was in use."""
+        name = str((exchange.request or {}).get("name"))
+        vaults = self._stage.azure.vaults
+        if (exchange.response or {}).get("reason") == "AlreadyExists" and not vaults.name_in_use(name):
+            vaults.taken.add(name.lower())
 
     def _prepare_list(self, exchange: Exchange, url: str, deleted: bool, at: int) -> None:
         """What a list shows is there, and after a gap nothing else."""

@@ -112,7 +112,7 @@ class World:
         shown = list(documents(exchange.response))
         for id, document in shown:
             if (self._gaps.since(id.key, at) or self._agent_has_spoken(id, document)) and self._makers.know(id):
-                needed, _users = _split(self._sightings.without_later(document, at))
+                needed, _users = _split(document)
                 self._makers.make(id, needed)
         collection = exchange.path.lower() != str(target).lower()
         if collection and target.group is not None and self._gaps.since(exchange.path.lower(), at):

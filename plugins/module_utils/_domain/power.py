@@ -22,8 +22,9 @@ class Wanted:
     """One value of the module's option ``state``.
 
     ``result`` is the power state it ends in, None for the one the VM has. ``satisfied_by`` are the states in which
-    there is nothing to do. ``repeats`` marks what is done each time. ``needs_running``: Azure refuses it otherwise.
-    ``loss`` says what people lose by it; it has to be confirmed. Without an ``action`` nothing is ever done to the VM.
+    there is nothing to do. ``repeats`` marks what is done each time. ``needs_running``: Azure refuses it otherwise, or
+    leaves the VM off. ``loss`` says what people lose by it; it has to be confirmed. Without an ``action`` nothing is
+    ever done to the VM.
     """
 
     action: PowerAction | None

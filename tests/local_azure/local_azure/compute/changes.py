@@ -10,12 +10,16 @@ from collections.abc import Mapping, Sequence
 from ..core.store import Resource
 from ..core.wire import Json
 from . import errors
+from .state import state_of
 
 #: What Azure makes itself; a client sends it back unchanged or stale, and it is left out of the comparison.
 _READ_ONLY = frozenset({"provisioningstate", "vmid", "timecreated", "instanceview", "resources"})
 
 #: What may be given for an existing VM and takes effect; `osProfile` has rules of its own.
-_CHANGEABLE = frozenset({"osprofile", "diagnosticsprofile", "licensetype", "userdata"})
+_CHANGEABLE = frozenset({"osprofile", "diagnosticsprofile", "licensetype", "userdata", "billingprofile"})
+
+#: What makes a spot machine of a VM.
+_SPOT = frozenset({"priority", "evictionpolicy"})
 
 #: Properties whose change is refused by name (Azure/azure-quickstart-templates#3712, MicrosoftDocs/azure-docs#13907,
 #: recorded for `priority`); everything else that differs is beyond the local Azure.
@@ -47,10 +51,16 @@ def check(vm: Resource, change: Mapping[str, object]) -> None:
             _check_storage(current, value)
         elif lower == "networkprofile":
             _check_interfaces(current, value)
-        elif lower == "priority" and differs(current, value):
-            raise errors.property_change_not_allowed("priority")
+        elif lower in _SPOT:
+            _check_priority(vm, name, current, value)
         elif lower not in _CHANGEABLE and differs(current, value):
             raise errors.not_rehearsed(f"changing '{name}' of an existing virtual machine")
+
+
+def _check_priority(vm: Resource, name: str, current: object, value: object) -> None:
+    """Taken from a VM without hardware (recorded), refused for others."""
+    if state_of(vm).power != "deallocated" and differs(current, value):
+        raise errors.property_change_not_allowed(name)
 
 
 def differs(current: object, given: object) -> bool:

@@ -47,6 +47,10 @@ def virtual_machine(vm: Resource, store: Store, *, now: datetime, expand: Iterab
     document = _envelope(vm)
     properties: Json = {name: vm.properties[name] for name in _ORDER if name in vm.properties}
     properties.update((name, value) for name, value in vm.properties.items() if name not in properties)
+    if state_of(vm).power == "deallocated":
+        properties["storageProfile"] = _without_hardware(properties["storageProfile"])
+    if properties["provisioningState"] == "Succeeded" and any(map(_is_under_way, extensions)):
+        properties["provisioningState"] = "Updating"  # recorded
     created = properties.pop("timeCreated")
     if "userdata" in expand and state_of(vm).user_data is not None:
         properties["userData"] = state_of(vm).user_data
@@ -58,6 +62,24 @@ def virtual_machine(vm: Resource, store: Store, *, now: datetime, expand: Iterab
         document["resources"] = [nested(extension) for extension in extensions]
     document["etag"] = vm.etag
     return document
+
+
+def _without_hardware(storage: Json) -> Json:
+    """What Compute tells of managed disks while it has none at hand: neither their size nor their kind (recorded)."""
+
+    def bare(disk: Json) -> Json:
+        if "managedDisk" not in disk:
+            return disk
+        shown = {name: value for name, value in disk.items() if name != "diskSizeGB"}
+        managed = {name: value for name, value in disk["managedDisk"].items() if name != "storageAccountType"}
+        return shown | {"managedDisk": managed}
+
+    data_disks = [bare(one) for one in storage.get("dataDisks", ())]
+    return {**storage, "osDisk": bare(storage["osDisk"]), "dataDisks": data_disks}
+
+
+def _is_under_way(extension: Resource) -> bool:
+    return extension.properties["provisioningState"] in ("Creating", "Updating")
 
 
 def nested(resource: Resource) -> Json:

@@ -89,14 +89,20 @@ def restart(call: Call) -> Answer:
 
 
 def redeploy(call: Call) -> Answer:
-    """``POST redeploy``: the same on another host; needs a VM that has hardware, and starts it if it is stopped.
+    """``POST redeploy``: the same on another host; needs a VM that has hardware.
 
-    That a stopped one is taken is recorded (compute 2021-07-01), that it runs afterwards is unverified.
+    One that is stopped is taken and can be generalized afterwards (both recorded): it stays off.
     """
     vm = _vm(call)
+    compute = call.azure.compute
     if state_of(vm).power in ("deallocated", "deallocating"):
         raise errors.vm_is_deallocated("redeploy", vm.id.name)
-    return _cycle(call, vm)
+    if state_of(vm).is_running:
+        return _cycle(call, vm)
+    undo = _back(compute, vm)
+    compute.count_change(vm)
+    compute.set_provisioning(vm, "Updating")
+    return _begin(call, vm, _power_down(compute, vm, "stopped"), undo)
 
 
 def reapply(call: Call) -> Answer:
@@ -193,7 +199,7 @@ def _cycle(call: Call, vm: Resource) -> Answer:
 
     def finish() -> None:
         compute.still_there(vm)
-        _bring_up(call, vm, from_deallocated=False)
+        compute.set_power(vm, "running")
         compute.settle(vm)
 
     return _begin(call, vm, finish, undo)

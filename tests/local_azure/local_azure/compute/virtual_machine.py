@@ -197,7 +197,7 @@ def _apply(call: Call, vm: Resource, properties: Mapping[str, object]) -> None:
     change = {name: copy.deepcopy(value) for name, value in properties.items() if name not in _READ_ONLY}
     user_data = change.pop("userData", None)
     if user_data is not None:
-        state_of(vm).user_data = str(user_data)
+        state_of(vm).user_data = str(user_data) or None
     vm.properties = merge(vm.properties, change)
     if "osProfile" in vm.properties:
         changes.flags(vm.properties["osProfile"])

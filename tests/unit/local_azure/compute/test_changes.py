@@ -137,14 +137,64 @@ def test_what_other_clients_send_along_is_no_change(scene: Scene) -> None:
 
 def test_no_listeners_given_where_there_are_none_is_no_change(scene: Scene) -> None:
     change = {"windowsConfiguration": {"winRM": {"listeners": []}, "provisionVMAgent": True}}
-    scene.succeed(scene.call("PATCH", "", {"properties": {"osProfile": change}}))
+    answer = scene.call("PATCH", "", {"properties": {"osProfile": change}})
+    assert (answer.status_code, "azure-asyncoperation" in answer.headers) == (200, False)
+
+
+def test_a_write_of_tags_alone_is_done_at_once(scene: Scene) -> None:
+    body = scene.call("GET").json()
+    whole = {name: body[name] for name in ("location", "properties")}
+    for method, change in (("PUT", whole | {"tags": {"a": "1"}}), ("PATCH", {"tags": {"a": "2"}}), ("PATCH", {})):
+        answer = scene.call(method, "", change)
+        assert answer.status_code == 200
+        assert answer.json()["properties"]["provisioningState"] == "Updating"
+        assert not {"azure-asyncoperation", "azure-asyncnotification", "location"} & set(answer.headers)
+        assert scene.call("GET").json()["properties"]["provisioningState"] == "Succeeded"
+    assert scene.vm.tags == {"a": "2"}
+
+
+def test_priority_is_changed_without_hardware_only(make_scene: SceneMaker) -> None:
+    change = {"properties": {"priority": "Spot", "billingProfile": {"maxPrice": -1}}}
+    answer = make_scene().call("PATCH", "", change)
+    assert (answer.status_code, answer.json()["error"]["target"]) == (409, "priority")
+    off = make_scene(power="deallocated")
+    off.succeed(off.call("PATCH", "", change))
+    assert off.call("GET").json()["properties"]["priority"] == "Spot"
+
+
+def test_without_hardware_disks_have_neither_size_nor_kind(make_scene: SceneMaker) -> None:
+    def disk(power: str) -> set[str]:
+        shown = make_scene(power=power).call("GET").json()["properties"]["storageProfile"]["osDisk"]
+        return {*shown, *shown["managedDisk"]}
+
+    assert disk("stopped") - disk("deallocated") == {"diskSizeGB", "storageAccountType"}
+
+
+def test_a_list_of_a_group_without_machines_is_not_counted(scene: Scene) -> None:
+    def listed() -> tuple[int, bool]:
+        group = scene.vm_id.partition("/providers/")[0]
+        url = f"{group}/providers/Microsoft.Compute/virtualMachines"
+        answer = scene.client.get(url, params={"api-version": "2026-04-01"})
+        return len(answer.json()["value"]), "x-ms-ratelimit-remaining-resource" in answer.headers
+
+    assert listed() == (1, True)
+    scene.succeed(scene.call("DELETE"))
+    assert listed() == (0, False)
+
+
+def test_when_it_was_made_is_told_since_november_2021(scene: Scene) -> None:
+    told = [
+        "timeCreated" in scene.call("GET", api_version=version).json()["properties"]
+        for version in ("2021-07-01", "2021-11-01")
+    ]
+    assert told == [False, True]
 
 
 def test_tags_are_replaced_by_patch_and_kept_without(make_scene: SceneMaker) -> None:
     scene = make_scene(tags={"a": "1"})
-    scene.succeed(scene.call("PATCH", "", {"properties": {}}))
+    scene.call("PATCH", "", {"properties": {}})
     assert scene.vm.tags == {"a": "1"}
-    scene.succeed(scene.call("PATCH", "", {"tags": {"b": "2"}}))
+    scene.call("PATCH", "", {"tags": {"b": "2"}})
     assert scene.call("GET").json()["tags"] == {"b": "2"}
 
 
@@ -175,7 +225,7 @@ def test_put_needs_the_region_and_the_right_one(scene: Scene) -> None:
     assert (missing.status_code, missing.json()["error"]["code"]) == (400, "LocationRequired")
     wrong = scene.call("PUT", "", {"location": "eastus", "properties": {}})
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (409, "InvalidResourceLocation")
-    scene.succeed(scene.call("PUT", "", {"location": "West Europe", "properties": {}}))
+    assert scene.call("PUT", "", {"location": "West Europe", "properties": {}}).status_code == 200
 
 
 def test_the_etag_header_is_there_without_expand_only(scene: Scene) -> None:

@@ -99,3 +99,29 @@ class TestHandlersThatChangeNothing:
         ended = scene.ended(scene.call("PUT", "/extensions/agent", network_watcher_agent()))
 
         assert ended["error"]["code"] == "VMAgentStatusCommunicationError"
+
+
+def test_a_status_has_a_message_and_no_time_and_the_machine_is_updating_meanwhile(make_scene: SceneMaker) -> None:
+    scene = make_scene(pace=1.0)
+    handler = {"publisher": "Microsoft.Compute", "type": "BGInfo", "typeHandlerVersion": "2.1"}
+    begun = scene.call("PUT", "/extensions/e", {"location": "westeurope", "properties": handler})
+    assert scene.call("GET").json()["properties"]["provisioningState"] == "Updating"
+    scene.succeed(begun)
+    assert scene.call("GET").json()["properties"]["provisioningState"] == "Succeeded"
+    text = "Plugin enabled (handler name: Microsoft.Compute.BGInfo, extension name: , version: 2.1)."
+    view = scene.view()
+    assert view["vmAgent"]["extensionHandlers"][0]["status"]["message"] == text
+    assert view["extensions"][0]["statuses"] == [
+        {
+            "code": "ProvisioningState/succeeded",
+            "level": "Info",
+            "displayStatus": "Provisioning succeeded",
+            "message": text,
+        }
+    ]
+
+
+def test_data_disks_are_in_the_view(make_scene: SceneMaker) -> None:
+    disks = {"osDisk": {"name": "os", "osType": "Windows"}, "dataDisks": [{"name": "data", "lun": 0}]}
+    scene = make_scene(properties={"storageProfile": disks})
+    assert [disk["name"] for disk in scene.view()["disks"]] == ["os", "data"]

@@ -48,6 +48,7 @@ def test_an_action_is_answered_with_both_headers_and_no_body(scene: Scene) -> No
         ("deallocate", "deallocated", "deallocated", False),
         ("restart", "running", "running", True),
         ("redeploy", "running", "running", True),
+        ("redeploy", "stopped", "stopped", False),
         ("reapply", "running", "running", True),
         ("reapply", "deallocated", "deallocated", False),
     ],
@@ -65,7 +66,6 @@ def test_where_an_action_leads(make_scene: SceneMaker, action: str, before: str,
     [
         ("restart", "stopped", "The operation requires the VM to be running (or set to run)."),
         ("restart", "deallocated", "The operation requires the VM to be running (or set to run)."),
-        ("redeploy", "stopped", "The operation requires the VM to be running (or set to run)."),
         (
             "redeploy",
             "deallocated",
@@ -178,7 +178,7 @@ def test_reapply_ends_a_failed_state(make_scene: SceneMaker) -> None:
 
 def test_nothing_can_be_done_to_a_machine_that_is_being_deleted(make_scene: SceneMaker) -> None:
     scene = make_scene(pace=1.0)
-    running = scene.call("PATCH", "", {"tags": {}})
+    running = scene.call("PATCH", "", {"properties": {"licenseType": "Windows_Server"}})
     deletion = scene.call("DELETE")
     assert deletion.status_code == 202
     for method, path in (("PATCH", ""), ("POST", "/start"), ("PUT", "/runCommands/x"), ("POST", "/runCommand")):

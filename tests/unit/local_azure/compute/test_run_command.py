@@ -237,7 +237,7 @@ def test_extension_operations_can_be_disallowed(make_scene: SceneMaker) -> None:
         ({"properties": {"source": {"script": "x"}}}, 400, "LocationRequired"),
         ({"location": "westeurope"}, 400, "InvalidParameter"),
         ({"location": "westeurope", "properties": {}}, 400, "InvalidParameter"),
-        (command(""), 400, "InvalidParameter"),
+        (command("", source={"script": 1}), 400, "InvalidParameter"),
         (command(parameters=[{"name": "a", "value": 1}]), 400, "InvalidParameter"),
         (command(parameters={"a": "1"}), 400, "InvalidParameter"),
         (command(timeoutInSeconds="long"), 400, "InvalidParameter"),
@@ -326,14 +326,38 @@ def test_one_shot_refusals(make_scene: SceneMaker) -> None:
     for body, expected in (
         ({"commandId": "Nothing"}, (404, "NotFound")),
         ({"commandId": "RunShellScript", "script": ["x"]}, (404, "NotFound")),
-        ({"commandId": "IPConfig"}, (501, "NotInLocalAzure")),
+        ({"commandId": "ifconfig"}, (404, "NotFound")),
         ({}, (400, "InvalidParameter")),
-        ({"commandId": "RunPowerShellScript"}, (400, "InvalidParameter")),
+        ({"commandId": "RunPowerShellScript", "script": "x"}, (400, "InvalidParameter")),
     ):
         assert code(scene.call("POST", "/runCommand", body)) == expected
     off = make_scene(power="deallocated")
     answer = off.call("POST", "/runCommand", {"commandId": "RunPowerShellScript", "script": ["x"]})
     assert answer.json()["error"]["message"] == "The operation requires the VM to be running (or set to run)."
+
+
+def test_a_command_without_script_runs_its_own(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    parameters = [{"name": "arg1", "value": "one"}]
+    for body, output, error in (
+        ({"commandId": "RunPowerShellScript"}, "This is a sample script with parameters  ", ""),
+        (
+            {"commandId": "RunPowerShellScript", "parameters": parameters},
+            "This is a sample script with parameters one ",
+            "",
+        ),
+        ({"commandId": "IPConfig"}, "", "The local Azure does not model what IPConfig does."),
+    ):
+        document = scene.ended(scene.call("POST", "/runCommand", body))
+        messages = [entry["message"] for entry in document["properties"]["output"]["value"]]
+        assert messages == [output, error]
+
+
+def test_a_managed_command_without_script_fails_inside(scene: Scene) -> None:
+    scene.succeed(scene.call("PUT", "/runCommands/c", {"location": "westeurope", "properties": {"source": {}}}))
+    shown = view(scene)
+    assert (shown["executionState"], shown["exitCode"]) == ("Failed", 3)
+    assert "Either 'source.script' or 'source.scriptUri' has to be specified" in shown["executionMessage"]
 
 
 def test_one_shot_with_a_silent_agent(make_scene: SceneMaker) -> None:
@@ -346,6 +370,13 @@ def test_one_shot_with_a_silent_agent(make_scene: SceneMaker) -> None:
 def test_built_in_commands(scene: Scene) -> None:
     root = f"{scene.made.subscription}/providers/Microsoft.Compute/locations/westeurope/runCommands"
     version = {"api-version": "2026-04-01"}
-    assert "script" not in scene.client.get(root, params=version).json()["value"][0]
+    listed = scene.client.get(root, params=version)
+    assert "script" not in listed.json()["value"][0]
+    assert {one["id"]: one["label"] for one in listed.json()["value"]}["IPConfig"] == "List IP configuration"
+    assert listed.headers["x-ms-ratelimit-remaining-resource"].startswith("Microsoft.Compute/GetSubscriptionInfo")
+    own = scene.client.get(f"{root}/IPConfig", params=version).json()
+    assert (own["osType"], "parameters" in own) == ("Windows", False)
+    sample = scene.client.get(f"{root}/RunShellScript", params=version).json()
+    assert sample["parameters"][0] == {"name": "arg1", "type": "string", "required": False}
     assert scene.client.get(f"{root}/runpowershellscript", params=version).json()["id"] == "RunPowerShellScript"
     assert code(scene.client.get(f"{root}/Nothing", params=version)) == (404, "NotFound")

@@ -8,13 +8,14 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from local_azure.core.wire import Json
 
@@ -229,3 +230,107 @@ def test_certificates_need_their_own_rights(plane: Plane) -> None:
     answer = plane.data("POST", "/certificates/c/create", {"policy": POLICY}, principal="contributor")
     assert code(answer) == (403, "Forbidden", "ForbiddenByRbac")
     assert "certificates/create/action" in answer.json()["error"]["message"]
+
+
+UNKNOWN = POLICY | {"issuer": {"name": "Unknown"}}
+
+
+def signed(csr: str) -> str:
+    """The request's certificate as another authority would sign it, base64 of DER."""
+    request = x509.load_der_x509_csr(base64.b64decode(csr))
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(request.subject)
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")]))
+        .public_key(request.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=9))
+        .sign(key, SHA256())
+    )
+    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+
+
+def test_a_certificate_signed_elsewhere(plane: Plane) -> None:
+    begun = plane.data("POST", "/certificates/c/create", {"policy": UNKNOWN}).json()
+    assert begun["status_details"] == "Pending certificate created. Please Perform Merge to complete the request."
+    plane.world.settle()
+    assert plane.data("GET", "/certificates/c/pending").json()["status"] == "inProgress"
+    other = plane.data("POST", "/certificates/d/create", {"policy": UNKNOWN}).json()
+    wrong = plane.data("POST", "/certificates/c/pending/merge", {"x5c": [signed(other["csr"])]})
+    assert code(wrong)[:2] == (400, "BadParameter")
+    merged = plane.data("POST", "/certificates/c/pending/merge", {"x5c": [signed(begun["csr"])]})
+    assert merged.status_code == 201
+    assert merged.json()["policy"]["issuer"] == {"name": "Unknown"}
+    assert plane.data("GET", "/certificates/c/pending").json()["status"] == "completed"
+    pfx = base64.b64decode(plane.data("GET", "/secrets/c").json()["value"])
+    _key, certificate, _chain = pkcs12.load_key_and_certificates(pfx, None)
+    assert certificate is not None
+    assert certificate.issuer.rfc4514_string() == "CN=authority"
+
+
+def test_pending_certificates_are_listed_on_request(plane: Plane) -> None:
+    plane.data("POST", "/certificates/c/create", {"policy": UNKNOWN})
+    assert plane.data("GET", "/certificates").json()["value"] == []
+    (shown,) = plane.data("GET", "/certificates", includePending="true").json()["value"]
+    assert (shown["subject"], shown["attributes"]["enabled"]) == ("", False)
+    assert set(shown) == {"id", "attributes", "subject"}
+    cancelled = plane.data("PATCH", "/certificates/c/pending", {"cancellation_requested": True}).json()
+    assert (cancelled["cancellation_requested"], cancelled["status"]) == (True, "inProgress")
+    assert plane.data("DELETE", "/certificates/c/pending").status_code == 200
+    for method, path in (("GET", "pending"), ("PATCH", "pending"), ("POST", "pending/merge")):
+        body = {"cancellation_requested": True} if method != "GET" else None
+        answer = plane.data(method, f"/certificates/c/{path}", body)
+        assert code(answer)[:2] == (404, "PendingCertificateNotFound")
+    assert plane.data("GET", "/certificates", includePending="true").json()["value"] == []
+
+
+def test_a_cancelled_issuance_brings_no_certificate(start: Callable[..., Plane]) -> None:
+    plane = start(pace=1.0)
+    plane.create()
+    plane.data("POST", "/certificates/c/create", {"policy": POLICY})
+    plane.data("PATCH", "/certificates/c/pending", {"cancellation_requested": True})
+    plane.azure.clock.advance(timedelta(minutes=1))
+    assert plane.data("GET", "/certificates/c/pending").json()["status"] == "cancelled"
+    assert plane.data("GET", "/certificates").json()["value"] == []
+
+
+def test_deleted_certificates_are_listed_with_their_way_back(plane: Plane) -> None:
+    create(plane)
+    plane.data("DELETE", "/certificates/c")
+    (shown,) = plane.data("GET", "/deletedcertificates").json()["value"]
+    assert shown["attributes"]["recoverableDays"] == 90
+    assert "subject" not in shown
+
+
+def test_contacts(plane: Plane) -> None:
+    for method in ("GET", "DELETE"):
+        assert code(plane.data(method, "/certificates/contacts"))[:2] == (404, "ContactsNotFound")
+    assert code(plane.data("PUT", "/certificates/contacts", {"contacts": [{}]}))[:2] == (400, "BadParameter")
+    body = {"contacts": [{"email": "a@example.com", "name": "A"}]}
+    expected = {"id": f"https://{VAULT}.vault.azure.net/certificates/contacts", **body}
+    assert plane.data("PUT", "/certificates/contacts", body).json() == expected
+    assert plane.data("GET", "/certificates/contacts").json() == expected
+    assert plane.data("DELETE", "/certificates/contacts").json() == expected
+    assert plane.data("GET", "/certificates/contacts").status_code == 404
+
+
+def test_issuers(plane: Plane) -> None:
+    path, id_ = "/certificates/issuers/one", f"https://{VAULT}.vault.azure.net/certificates/issuers/one"
+    for method in ("GET", "PATCH", "DELETE"):
+        answer = plane.data(method, path, {} if method == "PATCH" else None)
+        assert code(answer)[:2] == (404, "CertificateIssuerNotFound")
+    assert code(plane.data("PUT", path, {}))[:2] == (400, "BadParameter")
+    made = plane.data("PUT", path, {"provider": "Test"}).json()
+    assert (made["id"], made["provider"], made["attributes"]["enabled"]) == (id_, "Test", True)
+    change = {"credentials": {"account_id": "x", "pwd": "hidden"}, "org_details": {"id": "Org"}}
+    plane.data("PATCH", path, change)
+    plane.data("PATCH", path, {"org_details": {"admin_details": [{"email": "a@example.com"}]}})
+    shown = plane.data("GET", path).json()
+    assert shown["credentials"] == {"account_id": "x"}
+    assert shown["org_details"] == {"id": "Org", "zip": 0, "admin_details": [{"email": "a@example.com"}]}
+    assert plane.data("GET", "/certificates/issuers").json()["value"] == [{"id": id_, "provider": "Test"}]
+    assert plane.data("DELETE", path).json() == shown
+    assert plane.data("GET", "/certificates/issuers").json() == {"value": [], "nextLink": None}

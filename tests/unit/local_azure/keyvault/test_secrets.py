@@ -188,3 +188,23 @@ def test_values_are_in_no_dump(plane: Plane) -> None:
     for text in (repr(secret), repr(vault), repr(plane.azure.vaults.describe())):
         assert "needle-in-haystack" not in text
     assert plane.azure.vaults.describe()[0]["secrets"][0]["name"] == "a"
+
+
+def test_what_is_not_deleted_is_not_recovered(start: Callable[..., Plane]) -> None:
+    plane = start(pace=1.0)
+    plane.create()
+    plane.data("PUT", "/secrets/s", {"value": "x"})
+    assert code(plane.data("POST", "/deletedsecrets/none/recover")) == (404, "SecretNotFound", None)
+    live = plane.data("POST", "/deletedsecrets/s/recover")
+    assert code(live) == (400, "MethodNotAllowed", "RequestNotAllowedOnNonDeletedObject")
+    plane.data("DELETE", "/secrets/s")
+    under_way = plane.data("POST", "/deletedsecrets/s/recover")
+    assert code(under_way) == (409, "Conflict", "ObjectIsBeingDeleted")
+
+
+def test_the_oldest_versions_do_not_tell_the_days(plane: Plane) -> None:
+    plane.data("PUT", "/secrets/s", {"value": "x"})
+    told = [
+        "recoverableDays" in plane.data("GET", "/secrets/s", version=one).json()["attributes"] for one in ("7.0", "7.1")
+    ]
+    assert told == [False, True]

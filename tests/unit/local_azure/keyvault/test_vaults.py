@@ -279,3 +279,15 @@ def test_there_are_no_managed_hsms(plane: Plane) -> None:
         subscription + hsms.replace("managed", "deletedManaged"),
     ):
         assert plane.arm("GET", path).json() == {"value": []}
+
+
+def test_what_older_versions_do_not_tell(plane: Plane) -> None:
+    old, new = (plane.arm("GET", plane.id(), version=version).json() for version in ("2019-09-01", "2022-07-01"))
+    assert set(new) - set(old) == {"systemData"}
+    assert set(new["properties"]) - set(old["properties"]) == {"publicNetworkAccess"}
+
+
+def test_rules_that_let_everybody_in_are_not_told(plane: Plane) -> None:
+    for action, told in (("Allow", False), ("Deny", True)):
+        plane.arm("PATCH", plane.id(), {"properties": {"networkAcls": {"defaultAction": action}}})
+        assert ("networkAcls" in plane.arm("GET", plane.id()).json()["properties"]) is told

@@ -162,6 +162,11 @@ def purge_deleted(call: VaultCall) -> Answer:
     return Answer(status=204)
 
 
+def import_key(_call: VaultCall) -> Answer:
+    """PUT /keys/{name}."""
+    raise AzureError(501, "NotModelled", "The local Azure makes keys, but imports none.")
+
+
 def sign(call: VaultCall) -> Answer:
     """POST /keys/{name}/{version}/sign: signs a digest."""
     found = _require(call)
@@ -409,6 +414,7 @@ def _permission(action: str, policy: str) -> Permission:
 
 _READ, _LIST = _permission("read", "get"), _permission("read", "list")
 _CREATE, _UPDATE = _permission("create/action", "create"), _permission("update/action", "update")
+_IMPORT = _permission("import/action", "import")
 _DELETE, _PURGE = _permission("delete", "delete"), _permission("purge/action", "purge")
 _RECOVER, _SIGN = _permission("recover/action", "recover"), _permission("sign/action", "sign")
 
@@ -416,6 +422,7 @@ ROUTES = (
     VaultRoute(method="GET", template="keys", handler=list_keys, permission=_LIST),
     VaultRoute(method="POST", template="keys/{name}/create", handler=create_key, permission=_CREATE),
     VaultRoute(method="GET", template="keys/{name}", handler=get_key, permission=_READ),
+    VaultRoute(method="PUT", template="keys/{name}", handler=import_key, permission=_IMPORT),
     VaultRoute(method="PATCH", template="keys/{name}", handler=update_key, permission=_UPDATE),
     VaultRoute(method="DELETE", template="keys/{name}", handler=delete_key, permission=_DELETE),
     VaultRoute(method="GET", template="keys/{name}/versions", handler=list_versions, permission=_LIST),

@@ -133,7 +133,9 @@ def _network_rules(given: Json) -> Json:
         "bypass": given.get("bypass") or "AzureServices",
         "defaultAction": given.get("defaultAction") or "Allow",
         "ipRules": rules,
-        "virtualNetworkRules": list(given.get("virtualNetworkRules") or []),
+        "virtualNetworkRules": [
+            {**rule, "id": str(rule.get("id")).lower()} for rule in given.get("virtualNetworkRules") or []
+        ],
     }
 
 
