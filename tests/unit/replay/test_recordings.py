@@ -14,6 +14,8 @@ from ansible_collections.azvm.access.tests.replay import recordings
 from ansible_collections.azvm.access.tests.replay.player import Outcome, play
 from ansible_collections.azvm.access.tests.replay.recordings import Json
 from ansible_collections.azvm.access.tests.replay.scope import Scope
+from ansible_collections.azvm.access.tests.replay.sightings import Sightings
+from ansible_collections.azvm.access.tests.replay.vault_objects import going_on
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"
@@ -193,6 +195,59 @@ def test_other_services_are_left_out_with_a_reason(tmp_path: Path, host: str, pa
 
     assert outcome.left_out
     assert outcome.differences == []
+
+
+def test_what_a_left_out_write_has_changed_is_taken_over(tmp_path: Path) -> None:
+    before = rule_exchange()
+    deployment = rule_exchange(n=1, method="PUT", path=f"{GROUP}/providers/Microsoft.Resources/deployments/one")
+    denied = {**before["response"], "properties": {**PROPERTIES, "access": "Deny"}}
+    after = rule_exchange(n=2, response=denied)
+
+    assert differences(outcomes_of(recorded(tmp_path, before, deployment, after))) == []
+    assert differences(outcomes_of(recorded(tmp_path, before, {**after, "n": 1}))) == [
+        "#1: $.properties.access: 'Deny', here 'Allow'"
+    ]
+
+
+def vault_exchange(n: int, method: str, path: str, status: int, response: Json | None) -> Json:
+    return {
+        "n": n,
+        "method": method,
+        "host": "v.vault.azure.net",
+        "path": path,
+        "query": "api-version=7.4",
+        "status": status,
+        "response": response,
+    }
+
+
+def test_a_deletion_seen_under_way_is_not_ended_first(tmp_path: Path) -> None:
+    busy = {"error": {"code": "Conflict", "innererror": {"code": "ObjectIsBeingDeleted"}}}
+    gone, found = {"error": {"code": "SecretNotFound"}}, {"id": "https://v.vault.azure.net/secrets/s/1"}
+    path = recorded(
+        tmp_path,
+        vault_exchange(0, "GET", "/deletedsecrets/s", 404, gone),
+        vault_exchange(1, "DELETE", "/secrets/s", 200, found),
+        vault_exchange(2, "GET", "/deletedsecrets", 200, {"value": [], "nextLink": None}),
+        vault_exchange(3, "POST", "/deletedsecrets/s/recover", 409, busy),
+        vault_exchange(4, "DELETE", "/secrets/s", 200, found),
+        vault_exchange(5, "GET", "/deletedsecrets/s", 404, gone),
+        vault_exchange(6, "GET", "/deletedsecrets/s", 404, gone),
+        vault_exchange(7, "GET", "/deletedsecrets/s", 200, found),
+        vault_exchange(8, "DELETE", "/deletedsecrets/s", 204, None),
+        vault_exchange(9, "GET", "/deletedsecrets", 200, {"value": [], "nextLink": None}),
+    )
+
+    assert going_on(recordings.read(path).exchanges) == {2, 3, 5, 6}
+
+
+def test_the_system_is_what_most_exchanges_tell_of(tmp_path: Path) -> None:
+    text = {"value": "runs on windows, if at all"}
+    linux, windows = {"commandId": "RunShellScript"}, {"properties": {"type": "VMAccessAgent"}}
+    told = [rule_exchange(n=n, request=one) for n, one in enumerate((text, windows, linux, linux))]
+
+    assert Sightings(recordings.read(recorded(tmp_path, *told)).exchanges).system == "Linux"
+    assert Sightings(recordings.read(recorded(tmp_path, *told[:2])).exchanges).system == "Windows"
 
 
 def test_every_reason_on_file_is_a_sentence_and_its_patterns_can_be_read() -> None:
