@@ -119,7 +119,9 @@ def extension_view(extension: Resource, os_type: OsType) -> Json:
 def _extension_status(extension: Resource, os_type: OsType, error: str) -> Json:
     provisioning = extension.properties["provisioningState"]
     if provisioning == "Succeeded":
-        message = "Enable succeeded." if os_type == "Linux" else _enabled(extension)
+        message: str | None = "Enable succeeded." if os_type == "Linux" else _enabled(extension)
+        if vm_access.report_of(extension) is not None:
+            message = None  # what it says itself is in the substatuses
         return status("ProvisioningState/succeeded", "Info", "Provisioning succeeded", message=message)
     if provisioning == "Failed":
         return status("ProvisioningState/failed/-1", "Error", "Provisioning failed", message=error or None)
