@@ -177,6 +177,10 @@ def _unexpected(error: Exception, doing: str) -> Unavailable:
     )
 
 
+#: 400 of Key Vault for a recovery: there is an object of that name, but no deleted one.
+_NOTHING_DELETED = "RequestNotAllowedOnNonDeletedObject"
+
+
 def _from_response(error: HttpResponseError, doing: str) -> AccessError:
     status = error.status_code or 0
     outer, inner, text = _code_and_text(error)
@@ -190,7 +194,7 @@ def _from_response(error: HttpResponseError, doing: str) -> AccessError:
         kind = SignInFailed
     elif status == 403:
         kind = Denied
-    elif status == 404:
+    elif status == 404 or code == _NOTHING_DELETED:
         kind = NotFound
     elif status in (409, 412):
         kind = Conflict

@@ -146,6 +146,7 @@ def begun(server: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         (401, "InvalidAuthenticationToken", SignInFailed),
         (403, "AuthorizationFailed", Denied),
         (403, "RequestDisallowedByPolicy", Denied),
+        (400, "RequestNotAllowedOnNonDeletedObject", NotFound),
         (404, "ResourceNotFound", NotFound),
         (409, "ScopeLocked", Conflict),
         (409, "AnotherOperationInProgress", Busy),
