@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from local_azure import compute, security
 from local_azure.compute.state import state_of
+from local_azure.core.errors import AzureError
 from local_azure.core.resource_id import ResourceId
 
 from . import machines
@@ -126,7 +127,8 @@ class Makers:
         azure.store.delete(id)
         try:
             compute.seed(azure, {"virtual_machines": [wanted]})
-        except ValueError as error:
+        except (AzureError, ValueError) as error:
+            azure.store.delete(id)
             raise Unprepared(str(error)) from error
         for one in filter(machines.is_extension, document.get("resources") or []):
             self._extension(id.child("extensions", one["name"]), one)

@@ -25,6 +25,8 @@ _SYSTEMS = {
         r'|"type": "(VMAccessAgent|BGInfo|IaaSAntimalware)"|"publisher": "MicrosoftWindowsServer"'
     ),
 }
+#: What a machine says of the interfaces it refers to.
+_OF_A_REFERENCE = frozenset({"primary", "deleteOption"})
 _LOCATION = re.compile(r"/locations/([^/]+)/", re.IGNORECASE)
 
 
@@ -162,7 +164,8 @@ def documents(value: Any) -> Iterator[tuple[ResourceId, Json]]:
     """The resources that an answer shows with their properties, enclosing ones first."""
     if isinstance(value, dict):
         id = as_id(value.get("id"))
-        if id is not None and id.types and isinstance(value.get("properties"), dict):
+        properties = value.get("properties")
+        if id is not None and id.types and isinstance(properties, dict) and not properties.keys() <= _OF_A_REFERENCE:
             yield id, value
         for inner in value.values():
             yield from documents(inner)
