@@ -52,7 +52,7 @@ class CertificateVersion:
     tags: dict[str, str] | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Deletion:
     """A soft deletion. Until ``visible_at`` the object is in neither collection, as in Azure."""
 

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TypeVar
 
+from ...core.operations import NEVER, fate
 from ...core.wire import Json
 from .. import names
 from ..model import Certificate, Deletion, Held, Key, Secret
@@ -51,11 +52,18 @@ def check_writable(call: VaultCall, found: Held | None, kind: str) -> None:
 
 
 def deletion(call: VaultCall) -> Deletion:
-    return Deletion(
+    found = Deletion(
         deleted_at=call.now,
         purge_at=call.now + timedelta(days=retention_days(call.vault)),
         visible_at=call.now + call.azure.vaults.moment(DELETION_SECONDS),
     )
+
+    def end() -> None:
+        found.visible_at = call.now
+
+    if _never_ends(end):
+        found.visible_at = NEVER
+    return found
 
 
 def is_visible_as_deleted(call: VaultCall, found: Held | None) -> bool:
@@ -83,6 +91,21 @@ def recover(call: VaultCall, found: Held) -> None:
     found.deletion = None
     found.recovered_at = call.now + call.azure.vaults.moment(RECOVERY_SECONDS)
     found.settled_at = found.recovered_at + call.azure.vaults.moment(SETTLING_SECONDS)
+
+    def end() -> None:
+        found.recovered_at = found.settled_at = call.now
+
+    if _never_ends(end):
+        found.recovered_at = found.settled_at = NEVER
+
+
+def _never_ends(end: Callable[[], None]) -> bool:
+    """Whether a fault keeps what the present request begins from ending; `end` is called when the fault is over."""
+    found = fate.get()
+    if found is None or found.error is not None:
+        return False
+    found.at_end(end)
+    return True
 
 
 def check_purge(call: VaultCall) -> None:
