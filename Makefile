@@ -49,7 +49,7 @@ molecule: ## the roles, by extensions/molecule
 sanity: ## ansible-test sanity with the Python of .venv
 build: ## build the collection and look at what is in it
 contract: ## how the local Azure keeps to Azure's specifications, which must be in ../shared/azure-specs
-faults: ## a fault at every request of every role, then a second run: what was tried, what converged, what was lost
+faults: ## a kill and another fault at every request of every role, then a second run: what converged, what was lost
 faults-full: ## the same with every kind of fault at each request
 replay: ## how the local Azure answers recorded real traffic, which must be in ../shared/azure-traffic
 witness-az: ## az CLI against the local Azure

@@ -129,11 +129,16 @@ REPLAY = Check(name="replay", command=python_module(f"{COLLECTION}.tests.replay"
 # Clients come from the package index; where that takes too long they are left out, so that both end within 10 minutes.
 WITNESS_NAMES = ("az", "azcollection")
 WITNESSES = tuple(witness_run(name, "--install-limit=180", limit=10 * MINUTE) for name in WITNESS_NAMES)
-# In `make test` a sample of the faults; by themselves, a fault at every request, or with --full each kind of fault.
+# In `make test` a sample of the faults; in its long form, and by themselves, a kill and one other fault at every
+# request; in the full form of that, every kind of fault.
 FAULTS = pytest_run("faults")
-EVERY_FAULT = pytest_run("faults", "--faults", limit=60 * MINUTE)
-FAULTS_FULL = pytest_run("faults", "--faults", "--full", limit=240 * MINUTE)
-FULL = (pytest_run("unit", "--full"), pytest_run("integration", "--full"), pytest_run("faults", "--full"))
+EVERY_FAULT = pytest_run("faults", "--faults", limit=120 * MINUTE)
+FAULTS_FULL = pytest_run("faults", "--faults", "--full", limit=360 * MINUTE)
+FULL = (
+    pytest_run("unit", "--full"),
+    pytest_run("integration", "--full", limit=60 * MINUTE),
+    pytest_run("faults", "--full", limit=120 * MINUTE),
+)
 
 GROUPS: dict[str, tuple[Check, ...]] = {
     "lint": LINT,

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.azvm.access.tests.faults.fleet import Fleet
 from ansible_collections.azvm.access.tests.faults.jobs import ISLANDS, JOBS
+from ansible_collections.azvm.access.tests.faults.trial import Undisturbed
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
 from ansible_collections.azvm.access.tests.integration.support.controller import MARK, Controller
 from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
@@ -31,15 +32,24 @@ _PACE = 0.002
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--faults", action="store_true", help="faults at each request, their kinds taking turns")
+    parser.addoption(
+        "--faults", action="store_true", help="a kill and another fault at each request, their kinds taking turns"
+    )
     parser.addoption("--faults-seed", type=int, default=0, help="which kind of fault begins, and other dice")
 
 
 def extent_of(config: pytest.Config) -> Extent:
-    """A sample; with --faults or --full one kind of fault at each request; with both every kind."""
+    """A sample; with --faults or --full a kill and one other fault at each request; with both every kind."""
     asked = bool(config.getoption("--faults")) + bool(config.getoption("--full"))
     extents: tuple[Extent, ...] = ("sample", "each", "all")
     return extents[asked]
+
+
+def roles_of(config: pytest.Config, n: int) -> list[str]:
+    """All roles; in a sample one, so that each has its turn with another ``n`` and seed."""
+    roles = list(JOBS)
+    seed = int(config.getoption("--faults-seed"))
+    return [roles[(n + seed) % len(roles)]] if extent_of(config) == "sample" else roles
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +83,24 @@ def fleet(azure: Azure, preloaded: Preloaded, tmp_path: Path) -> Iterator[Callab
             return Fleet(azure=azure, controller=controller, job=JOBS[role], count=count)
 
         yield made
+
+
+@pytest.fixture(scope="session")
+def known() -> dict[str, Undisturbed]:
+    """What :func:`undisturbed` has found out, by role."""
+    return {}
+
+
+@pytest.fixture
+def undisturbed(fleet: Callable[[str, int], Fleet], known: dict[str, Undisturbed]) -> Callable[[str], Undisturbed]:
+    """Gives a role's run that nothing disturbs, which takes place once; the scenario is to be begun again after it."""
+
+    def of(role: str) -> Undisturbed:
+        if role not in known:
+            known[role] = Undisturbed.of(fleet(role, 1))
+        return known[role]
+
+    return of
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ class Fleet:
         return self.controller.begin(PLAY, "--forks", str(forks), hosts=self._hosts(numbers))
 
     def run(self, numbers: Iterable[int], *, forks: int = 6) -> Finished:
-        return self.begin(numbers, forks=forks).wait(900)
+        return self.begin(numbers, forks=forks).wait(1800)
 
     def fault(self, number: int, action: str, **wish: t.Any) -> Fault:
         """A fault for the requests of one island's run."""

@@ -8,60 +8,97 @@ from __future__ import annotations
 import random
 import typing as t
 
-from ansible_collections.azvm.access.tests.faults.conftest import extent_of
+from ansible_collections.azvm.access.tests.faults.conftest import extent_of, roles_of
 from ansible_collections.azvm.access.tests.faults.jobs import JOBS
-from ansible_collections.azvm.access.tests.faults.trial import (
-    KINDS,
-    WRITE_KINDS,
-    at_request,
-    at_write,
-    carried_out,
-    undisturbed,
-)
+from ansible_collections.azvm.access.tests.faults.trial import KILLED, KINDS, WRITE_KINDS, Trial, carried_out
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pytest
 
     from ansible_collections.azvm.access.tests.faults.conftest import Extent, Note
     from ansible_collections.azvm.access.tests.faults.fleet import Fleet
+    from ansible_collections.azvm.access.tests.faults.trial import Request, Undisturbed
 
-PARTS = 2
-#: More than the longest run has requests in one part, and writes.
-ISLANDS = 64
+    Wanted = list[tuple[Request, str]]
+
+PARTS = 4
 FORKS = 6
+#: How many kills a sample has, at writes and at other requests; for the main job more than for the others.
+KILLS = {"enable_winrm": (4, 2)}
+FEW = (2, 1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parts, so that they run side by side; and as many turns as there are kinds, for every kind at each request."""
     extent = extent_of(metafunc.config)
-    metafunc.parametrize("turn", range(len(KINDS) if extent == "all" else 1))
+    if "turn" in metafunc.fixturenames:
+        metafunc.parametrize("turn", range(len(KINDS) if extent == "all" else 1))
+        metafunc.parametrize("role", roles_of(metafunc.config, 2))
+    else:
+        metafunc.parametrize("role", JOBS)
     metafunc.parametrize("part", range(1 if extent == "sample" else PARTS))
-    metafunc.parametrize("role", JOBS)
 
 
-def test_a_fault_at_a_request(  # noqa: PLR0917 - a parameter for each thing that varies
-    fleet: Callable[[str, int], Fleet], role: str, part: int, turn: int, extent: Extent, seed: int, note: Note
+def test_killed_at_a_request(
+    *,
+    fleet: Callable[[str, int], Fleet],
+    undisturbed: Callable[[str], Undisturbed],
+    role: str,
+    part: int,
+    extent: Extent,
+    seed: int,
+    note: Note,
 ) -> None:
-    islands = fleet(role, ISLANDS if extent != "sample" else 2)
-    before = undisturbed(islands)
+    before = undisturbed(role)
 
-    wanted = {nth: KINDS[(nth + turn + seed) % len(KINDS)] for nth in range(part + 1, before.requests + 1, PARTS)}
+    chosen: Sequence[Request] = before.requests[part::PARTS]
     if extent == "sample":
+        at_writes, elsewhere = KILLS.get(role, FEW)
+        others = [one for one in before.requests if not one.writes]
         dice = random.Random(f"{role} {seed}")  # noqa: S311 - any of them will do, the same each time
-        wanted = {dice.randint(1, before.requests): KINDS[(list(JOBS).index(role) - 1 + seed) % len(KINDS)]}
-    trials = {n: at_request(islands, n, nth, kind) for n, (nth, kind) in enumerate(wanted.items(), start=2)}
-    if extent != "sample" and not part:
-        for nth in range(1, before.writes + 1):
-            n = len(trials) + 2
-            trials[n] = at_write(islands, n, nth, WRITE_KINDS[(nth + turn + seed) % len(WRITE_KINDS)])
+        chosen = [*dice.sample(before.writes, at_writes), *dice.sample(others, elsewhere)]
+    converge(fleet, before, role, [(request, KILLED) for request in chosen], note)
+
+
+def test_a_fault_at_a_request(
+    *,
+    fleet: Callable[[str, int], Fleet],
+    undisturbed: Callable[[str], Undisturbed],
+    role: str,
+    part: int,
+    turn: int,
+    extent: Extent,
+    seed: int,
+    note: Note,
+) -> None:
+    before = undisturbed(role)
+
+    wanted = turns(before.requests, KINDS, turn + seed)[part::PARTS]
+    wanted += turns(before.writes, WRITE_KINDS, turn + seed)[part::PARTS]
+    if extent == "sample":
+        wanted = random.Random(f"{role} {seed}").sample(wanted, len(KINDS))  # noqa: S311 - as above
+    converge(fleet, before, role, wanted, note)
+
+
+def turns(requests: Sequence[Request], kinds: Sequence[str], first: int) -> Wanted:
+    """Each request with a kind of fault; the kinds take turns."""
+    return [(request, kinds[n % len(kinds)]) for n, request in enumerate(requests, start=first)]
+
+
+def converge(fleet: Callable[[str, int], Fleet], before: Undisturbed, role: str, wanted: Wanted, note: Note) -> None:
+    """Run an island with each fault, and all of them again without."""
+    untouched = len(wanted) + 1
+    islands = fleet(role, untouched)
+    islands.start_over()
+    beginning = islands.island(islands.azure.state(), untouched)
+    trials = {n: Trial.at(islands, n, request, kind) for n, (request, kind) in enumerate(wanted, start=1)}
+
     tried = carried_out(islands, trials, before, forks=FORKS)
 
     note(tried)
     assert [str(one) for one in tried if one.troubles] == []
-    # The number of polls differs from run to run, so the last requests of the longest run may not come.
-    assert len([one for one in tried if one.met is None]) <= max(1, len(tried) // 8)
-    state = islands.azure.state()
-    assert islands.island(state, 1).differences(before.island) == []
+    assert [wanted[n - 1] for n, trial in trials.items() if trial.tried.met is None] == []
+    assert islands.island(islands.azure.state(), untouched).differences(beginning) == []
     assert islands.azure.secrets().leaks(islands.controller.folder) == []

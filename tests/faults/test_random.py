@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.azvm.access.tests.faults.conftest import extent_of
+from ansible_collections.azvm.access.tests.faults.conftest import roles_of
 from ansible_collections.azvm.access.tests.faults.jobs import JOBS
-from ansible_collections.azvm.access.tests.faults.trial import Trial, Tried, carried_out, undisturbed
+from ansible_collections.azvm.access.tests.faults.trial import Trial, Tried, carried_out
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.azvm.access.tests.faults.conftest import Extent, Note
     from ansible_collections.azvm.access.tests.faults.fleet import Fleet
+    from ansible_collections.azvm.access.tests.faults.trial import Undisturbed
 
 TROUBLES: tuple[dict[str, t.Any], ...] = (
     {"action": "status", "status": 429, "code": "TooManyRequests", "retry_after": "1"},
@@ -33,20 +34,26 @@ SEEDS = 20
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """In a sample, one role is enough."""
-    roles = list(JOBS)
-    seed = int(metafunc.config.getoption("--faults-seed"))
-    metafunc.parametrize("role", [roles[seed % len(roles)]] if extent_of(metafunc.config) == "sample" else roles)
+    metafunc.parametrize("role", roles_of(metafunc.config, 2))
 
 
-def test_a_bad_day(fleet: Callable[[str, int], Fleet], role: str, extent: Extent, seed: int, note: Note) -> None:
+def test_a_bad_day(
+    *,
+    fleet: Callable[[str, int], Fleet],
+    undisturbed: Callable[[str], Undisturbed],
+    role: str,
+    extent: Extent,
+    seed: int,
+    note: Note,
+) -> None:
     # The seeds are dealt out to the roles; with every kind of fault, each role meets them all.
     seeds = {"sample": range(1), "each": range(list(JOBS).index(role), SEEDS, len(JOBS)), "all": range(SEEDS)}[extent]
-    islands = fleet(role, len(seeds) + 1)
-    before = undisturbed(islands)
+    before = undisturbed(role)
+    islands = fleet(role, len(seeds))
+    islands.start_over()
 
     trials = {}
-    for n, each in enumerate(seeds, start=2):
+    for n, each in enumerate(seeds, start=1):
         dice = (1000 * seed + each) * len(TROUBLES)
         faults = [islands.fault(n, probability=SHARE, seed=dice + i, **one) for i, one in enumerate(TROUBLES)]
         trials[n] = Trial(tried=Tried(role=role, kind="30 % at random"), faults=faults)

@@ -9,7 +9,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.azvm.access.tests.faults.jobs import PLAY
+from ansible_collections.azvm.access.tests.faults.jobs import PLAY, Json
 from ansible_collections.azvm.access.tests.faults.trial import Tried
 from ansible_collections.azvm.access.tests.integration.support.stock_clients import whoami
 
@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 
 GROUP = "access-fleet"
 SECURITY_GROUP = "fleet-nsg"
+FEW = 2
 KIND = "one group and vault"
 
 
@@ -33,10 +34,17 @@ def test_a_fleet_all_at_once(
     azure.start_over("fleet", count=count)
     azure.fault("throttle")
     names = [f"win{number}" for number in range(1, count + 1)]
-    common = {"role": "enable_winrm", "resource_group": GROUP, "allowed_sources": ["127.0.0.1"]}
+    files = shared.controller.folder / "files"
+    common = {"resource_group": GROUP, "allowed_sources": ["127.0.0.1"]}
+    hosts: dict[str, Json] = {name: {**common, "role": "enable_winrm", "vm_name": name} for name in names}
+    # Some of the VMs get their other way in at the same moment.
+    hosts |= {
+        f"rdp-{name}": {**common, "role": "enable_rdp", "vm_name": name, "enable_rdp_folder": str(files)}
+        for name in names[:FEW]
+    }
 
     started = time.monotonic()
-    run = shared.controller.begin(PLAY, "--forks", str(count), hosts=dict.fromkeys(names, common)).wait(1200)
+    run = shared.controller.begin(PLAY, "--forks", str(len(hosts)), hosts=hosts).wait(1200)
     seconds = time.monotonic() - started
     journal = azure.journal()
     azure.clear_faults()
@@ -50,11 +58,13 @@ def test_a_fleet_all_at_once(
         result = run.fact("enable_winrm_result", name)
         assert result["thumbprint"] == secrets[f"winrm-{name}"][0]["tags"]["thumbprint"]
         assert whoami(result["address"], Path(result["trust_file"]), azure.server.env) == rf"{name}\azureuser"
-    assert rules == sorted(["AllowHttps", *(f"Port_5986_{name}" for name in names)])
+    wanted = [*(f"Port_5986_{name}" for name in names), *(f"Port_3389_{name}" for name in names[:FEW])]
+    assert rules == sorted(["AllowHttps", *wanted])
     assert {name: len(found) for name, found in secrets.items()} == {f"winrm-{name}": 1 for name in names}
-    note(Tried(role="enable_winrm", kind=KIND, met=name, went_on=True) for name in names)
+    assert sorted(path.name for path in files.iterdir()) == [f"{name}.rdp" for name in names[:FEW]]
+    note(Tried(role=one["role"], kind=KIND, met=name, went_on=True) for name, one in hosts.items())
     refused = len([one for one in journal if one["status"] == 429])
     record_property(
         "summary",
-        f"{count} VMs, as many forks: {seconds:.0f} s, {len(journal) / count:.0f} requests each, {refused} refused",
+        f"{count} VMs, {len(hosts)} runs at once: {seconds:.0f} s, {len(journal)} requests, {refused} refused",
     )

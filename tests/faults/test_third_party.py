@@ -8,48 +8,53 @@ from __future__ import annotations
 import random
 import time
 import typing as t
+from dataclasses import asdict
 
-from ansible_collections.azvm.access.tests.faults.conftest import extent_of
-from ansible_collections.azvm.access.tests.faults.jobs import JOBS
+from ansible_collections.azvm.access.tests.faults.conftest import roles_of
 from ansible_collections.azvm.access.tests.faults.stranger import RULE, Stranger, certificate, untagged
-from ansible_collections.azvm.access.tests.faults.trial import WRITES, Tried, undisturbed
+from ansible_collections.azvm.access.tests.faults.trial import Tried
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pytest
 
     from ansible_collections.azvm.access.tests.faults.conftest import Extent, Note
     from ansible_collections.azvm.access.tests.faults.fleet import Fleet, Island
+    from ansible_collections.azvm.access.tests.faults.trial import Request, Undisturbed
 
-#: More than a role writes.
-MOST = 14
+#: Of the writes, in a sample.
+FEW = 2
 #: A rule of ours gives way to what is there already; tags are looked at one by one, as not everything is there yet.
 APART = ("/properties/priority", "/tags/stranger")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """In a sample, one role is enough."""
-    roles = list(JOBS)
-    seed = int(metafunc.config.getoption("--faults-seed"))
-    metafunc.parametrize("role", [roles[seed % len(roles)]] if extent_of(metafunc.config) == "sample" else roles)
+    metafunc.parametrize("role", roles_of(metafunc.config, 0))
 
 
 def test_somebody_else_at_each_write(
-    fleet: Callable[[str, int], Fleet], role: str, extent: Extent, seed: int, note: Note
+    *,
+    fleet: Callable[[str, int], Fleet],
+    undisturbed: Callable[[str], Undisturbed],
+    role: str,
+    extent: Extent,
+    seed: int,
+    note: Note,
 ) -> None:
-    islands = fleet(role, MOST + 1)
-    before = undisturbed(islands)
-    secret, chosen = certificate(), priorities(before.island, islands.island(islands.azure.state(), 2))
+    before = undisturbed(role)
+    writes: Sequence[Request] = before.writes
+    if extent == "sample":
+        writes = random.Random(f"{role} {seed}").sample(writes, FEW)  # noqa: S311 - any of them, the same each time
+    islands = fleet(role, len(writes) + 1)
+    islands.start_over()
+    alone = islands.count
+    secret, chosen = certificate(), priorities(before.island, islands.island(islands.azure.state(), alone))
 
     def stranger(n: int) -> Stranger:
         return Stranger(azure=islands.azure, group=f"island-{n}", vm=islands.job.vm, secret=secret, priorities=chosen)
 
-    nths = list(range(1, before.writes + 1))
-    if extent == "sample":
-        nths = random.Random(f"{role} {seed}").sample(nths, 1)  # noqa: S311 - any of them, the same each time
-
-    held = {islands.fault(n, "hold-before", nth=nth, **WRITES).id: n for n, nth in enumerate(nths, start=2)}
+    held = {islands.fault(n, "hold-before", **asdict(one)).id: n for n, one in enumerate(writes, start=1)}
     numbers = list(held.values())
     run = islands.begin(numbers, forks=len(numbers))
     met: dict[int, str] = {}
@@ -62,11 +67,11 @@ def test_somebody_else_at_each_write(
                 islands.azure.ask("fault/clear", id=rule["id"])
         time.sleep(0.05)
     first = run.wait()
-    second = islands.run(numbers)
-    # What the same changes look like on the island whose run was over.
-    stranger(1).change()
+    second = islands.run([*numbers, alone])
+    # What the same changes look like on an island whose run is over.
+    stranger(alone).change()
     state = islands.settled()
-    wanted = islands.island(state, 1)
+    wanted = islands.island(state, alone)
 
     tried = []
     for n in numbers:

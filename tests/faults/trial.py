@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 from ansible_collections.azvm.access.tests.faults.fleet import unclear
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
     from ansible_collections.azvm.access.tests.faults.fleet import Fleet, Island
     from ansible_collections.azvm.access.tests.integration.support.azure_control import Fault
@@ -20,13 +22,12 @@ if t.TYPE_CHECKING:
 
 KILLED = "killed"
 
-#: Each kind of fault that one request can meet, as the local Azure is told it.
+#: What one request can meet, as the local Azure is told it, while the run goes on.
 FAULTS: dict[str, Json] = {
     "429": {"action": "status", "status": 429, "code": "TooManyRequests", "retry_after": "1"},
     "503": {"action": "status", "status": 503},
     "lost before": {"action": "reset-before"},
     "lost after": {"action": "reset-after"},
-    KILLED: {"action": "hold"},
 }
 KINDS = tuple(FAULTS)
 
@@ -40,8 +41,18 @@ WRITE_FAULTS: dict[str, Json] = {
 }
 WRITE_KINDS = tuple(WRITE_FAULTS)
 
-#: Requests that change something: no sign-ins.
-WRITES: dict[str, str] = {"method": "PUT,PATCH,POST,DELETE", "path": "^(?!.*/oauth2/)"}
+_ACTIONS: dict[str, Json] = {**FAULTS, **WRITE_FAULTS, KILLED: {"action": "hold"}}
+
+_SIGN_IN = "/oauth2/"
+
+# What is another one in each run or on each island: its number, ids, the hash in a vault's name, a mark of a run.
+_OWN = re.compile(
+    r"(?<=island-)\d+|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|(?<=azvm-access-)[a-z0-9]{12}\b|(?<=-)[0-9a-f]{8}$"
+)
+
+# As many runs are cut off together: the client of one that waits for longer than a minute would send its request again.
+_TOGETHER = 8
 
 _PATIENCE = 300.0
 
@@ -67,12 +78,58 @@ class Tried:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Undisturbed:
-    """The run of island 1: how many requests it sent, how many of them writes, and how things stood after it."""
+class Request:
+    """The ``nth`` request of a run that has this method and a path in which the regular expression is found."""
 
-    requests: int
-    writes: int
+    method: str
+    path: str
+    nth: int
+
+    @property
+    def writes(self) -> bool:
+        """Whether it can change something, which a sign-in can't."""
+        return self.method != "GET" and _SIGN_IN not in self.path
+
+    @classmethod
+    def of(cls, journal: Iterable[Json]) -> tuple[Request, ...]:
+        """Those of a run that come each time.
+
+        A look that is repeated until something is over comes as often as time will have it: it counts once.
+        """
+        seen: Counter[tuple[str, str]] = Counter()
+        found, last = [], None
+        for entry in journal:
+            look = (entry["method"], entry["host"], entry["path"], entry["query"])
+            if look != last:
+                key = (entry["method"], f"^{'.+'.join(map(re.escape, _OWN.split(entry['path'])))}$")
+                seen[key] += 1
+                found.append(cls(method=key[0], path=key[1], nth=seen[key]))
+            last = look
+        return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undisturbed:
+    """A run that nothing disturbed: its requests, and how things stood on its island in the end."""
+
+    requests: tuple[Request, ...]
     island: Island
+
+    @property
+    def writes(self) -> tuple[Request, ...]:
+        return tuple(one for one in self.requests if one.writes)
+
+    @classmethod
+    def of(cls, fleet: Fleet) -> Undisturbed:
+        """Begin the scenario again, and run island 1."""
+        fleet.start_over()
+        every = fleet.fault(1, "delay")
+        fleet.run([1]).succeeded()
+        journal = fleet.azure.journal()
+        # Faults find requests by the name that the run gives to its client.
+        assert fleet.azure.met(every) == len(journal)
+        fleet.azure.clear_fault(every)
+        return cls(requests=Request.of(journal), island=fleet.island(fleet.settled(), 1))
 
 
 @dataclass(kw_only=True)
@@ -82,28 +139,13 @@ class Trial:
     tried: Tried
     faults: list[Fault]
 
-
-def undisturbed(fleet: Fleet) -> Undisturbed:
-    """Begin the scenario again, and run island 1."""
-    fleet.start_over()
-    counter = fleet.fault(1, "delay")
-    fleet.run([1]).succeeded()
-    requests = fleet.azure.met(counter)
-    fleet.azure.clear_fault(counter)
-    writes = len(fleet.azure.writes())
-    return Undisturbed(requests=requests, writes=writes, island=fleet.island(fleet.settled(), 1))
-
-
-def at_request(fleet: Fleet, number: int, nth: int, kind: str) -> Trial:
-    """One fault at the nth request of an island's run."""
-    fault = fleet.fault(number, nth=nth, **FAULTS[kind])
-    return Trial(tried=Tried(role=fleet.job.role, kind=kind), faults=[fault])
-
-
-def at_write(fleet: Fleet, number: int, nth: int, kind: str) -> Trial:
-    """One fault at the nth write of an island's run."""
-    fault = fleet.fault(number, nth=nth, **WRITES, **WRITE_FAULTS[kind])
-    return Trial(tried=Tried(role=fleet.job.role, kind=kind), faults=[fault])
+    @classmethod
+    def at(cls, fleet: Fleet, number: int, request: Request, kind: str) -> Trial:
+        """One fault at one request of an island's run."""
+        return cls(
+            tried=Tried(role=fleet.job.role, kind=kind),
+            faults=[fleet.fault(number, **asdict(request), **_ACTIONS[kind])],
+        )
 
 
 def carried_out(fleet: Fleet, trials: dict[int, Trial], before: Undisturbed, *, forks: int) -> list[Tried]:
@@ -112,8 +154,9 @@ def carried_out(fleet: Fleet, trials: dict[int, Trial], before: Undisturbed, *, 
     others = [n for n in trials if n not in killed]
 
     first = fleet.run(others, forks=forks) if others else None
-    if killed:
-        _cut_off(fleet, {n: one.faults[0] for n, one in killed.items()})
+    for first_of_some in range(0, len(killed), _TOGETHER):
+        some = list(killed.items())[first_of_some : first_of_some + _TOGETHER]
+        _cut_off(fleet, {n: one.faults[0] for n, one in some})
     rules = {rule["id"]: rule for rule in fleet.azure.ask("fault/list")["faults"]}
     fleet.azure.clear_faults()
     second = fleet.run(trials, forks=forks)
@@ -138,21 +181,17 @@ def carried_out(fleet: Fleet, trials: dict[int, Trial], before: Undisturbed, *, 
 
 
 def _cut_off(fleet: Fleet, faults: dict[int, Fault]) -> None:
-    """Kill a run of these islands once each waits for the answer that its fault holds, or is through."""
+    """Kill a run of these islands once each waits for the answer that its fault holds."""
     run = fleet.begin(faults, forks=len(faults))
-    met = _waiting(fleet, faults, lambda: run.ended)
-    run.kill()
-    assert met or run.ended
-
-
-def _waiting(fleet: Fleet, faults: dict[int, Fault], over: Callable[[], bool]) -> bool:
-    """Wait until each fault has met its request; False when the run is over before."""
     deadline = time.monotonic() + _PATIENCE
-    waiting = {fault.id for fault in faults.values()}
-    while waiting:
-        if over():
-            return False
-        assert time.monotonic() < deadline, f"requests that never came: {waiting}"
-        waiting -= {rule["id"] for rule in fleet.azure.ask("fault/list")["faults"] if rule["applied"]}
+    while missing := [rule for rule in _rules(fleet, faults) if not rule["applied"]]:
+        assert not run.ended, f"over without the requests {missing}: {run.wait()}"
+        assert time.monotonic() < deadline, f"requests that never came: {missing}"
         time.sleep(0.05)
-    return True
+    run.kill()
+    assert [rule for rule in _rules(fleet, faults) if rule["seen"] != rule["nth"]] == [], "a run went on"
+
+
+def _rules(fleet: Fleet, faults: dict[int, Fault]) -> list[Json]:
+    ids = {fault.id for fault in faults.values()}
+    return [rule for rule in fleet.azure.ask("fault/list")["faults"] if rule["id"] in ids]
