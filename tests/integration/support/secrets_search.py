@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,6 +21,8 @@ if t.TYPE_CHECKING:
 _WINDOW = 24
 _TOKEN = re.compile(rb"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}")
 _KEY_BLOCK = re.compile(rb"BEGIN (?:[A-Z]+ )?PRIVATE KEY")
+_LONG_SEQUENCE = b"\x30\x82"
+"""How a PFX begins, as everything in DER of that size."""
 _LINE_ENDS = re.compile(rb"\\r|\\n|\s")
 
 
@@ -59,19 +61,23 @@ class Secrets:
 
 def _pieces(value: str) -> dict[str, set[bytes]]:
     try:
-        content = json.loads(base64.b64decode(value, validate=True))
+        data = base64.b64decode(value, validate=True)
+        # A certificate that Key Vault has made itself is a bare PFX, without password.
+        made_by_vault = data.startswith(_LONG_SEQUENCE)
+        content = {"data": value, "password": ""} if made_by_vault else json.loads(data)
     except ValueError:
         return {"a password in the vault": {value.encode()}}
-    key, _certificate, _others = pkcs12.load_key_and_certificates(
-        base64.b64decode(content["data"]), content["password"].encode()
-    )
+    password = content["password"].encode()
+    key, certificate, _others = pkcs12.load_key_and_certificates(base64.b64decode(content["data"]), password or None)
+    # What everybody may know stands plainly in a PFX without password.
+    public = certificate.public_bytes(Encoding.DER) if certificate else b""
     assert isinstance(key, rsa.RSAPrivateKey)
     numbers = key.private_numbers()
     private = [number.to_bytes((number.bit_length() + 7) // 8) for number in (numbers.d, numbers.p, numbers.q)]
     return {
-        "the password of the PFX": {content["password"].encode()},
-        "the secret's value": set(_windows(value)),
-        "the PFX": set(_windows(content["data"])),
+        "the password of the PFX": {password} if password else set(),
+        "the secret's value": {one for one in _windows(value) if base64.b64decode(one) not in public},
+        "the PFX": {one for one in _windows(content["data"]) if base64.b64decode(one) not in public},
         "the private key": {form for number in private for form in _forms(number)},
     }
 
