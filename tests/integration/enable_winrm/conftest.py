@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
-from ansible_collections.azvm.access.tests.integration.support.controller import CLONE, Controller, Finished, Json, Run
+from ansible_collections.azvm.access.tests.integration.support.controller import (
+    CLONE,
+    MARK,
+    Controller,
+    Finished,
+    Json,
+    Run,
+)
+from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
 from ansible_collections.azvm.access.tests.integration.support.stock_clients import presented, whoami
 from local_azure.testing import running
 
@@ -24,6 +32,7 @@ PLAYS = Path(__file__).parent / "plays"
 ROLE = PLAYS / "role.yml"
 GROUP = "access-demo"
 NAME = "win1"
+INVENTORY_MARK = "# Kept by the role azvm.access.enable_winrm:"
 
 
 @dataclass(kw_only=True)
@@ -109,9 +118,15 @@ def azure() -> Iterator[Azure]:
         yield Azure(server=server)
 
 
+@pytest.fixture(scope="module")
+def preloaded() -> Iterator[Preloaded]:
+    with Preloaded(MARK) as made:
+        yield made
+
+
 @pytest.fixture
-def controller(azure: Azure, tmp_path: Path) -> Iterator[Controller]:
-    with Controller(folder=tmp_path, environment=azure.server.env) as made:
+def controller(azure: Azure, preloaded: Preloaded, tmp_path: Path) -> Iterator[Controller]:
+    with Controller(folder=tmp_path, environment=azure.server.env, preloaded=preloaded) as made:
         yield made
 
 

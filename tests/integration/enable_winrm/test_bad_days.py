@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import ROLE, Job
+from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import INVENTORY_MARK, ROLE, Job
 from ansible_collections.azvm.access.tests.integration.support.controller import HOST_FAILED, Controller, Json
 
 if t.TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Case:
     """A VM of the scenario: ``code`` and words of the one sentence about it.
 
     ``variables`` are those of its inventory host; ``way_out`` those with which the next run succeeds, as the sentence
-    says. ``begun`` is true where the certificate is rightly there by then.
+    says. ``begun`` is true where the certificate is rightly there by then, ``opened`` where the rule is.
     """
 
     code: str
@@ -34,21 +34,35 @@ class Case:
     variables: Json = field(default_factory=dict)
     way_out: Json | None = None
     begun: bool = False
+    opened: bool = False
 
 
+START = {"enable_winrm_start_vm": True}
 CASES = {
     "stopped": Case(
         code="VmNotRunning",
         says=("virtual machine stopped", "is stopped", "start_vm"),
-        way_out={"enable_winrm_start_vm": True},
+        way_out=START,
     ),
     "parked": Case(
         code="VmNotRunning",
         says=("virtual machine parked", "deallocated", "start_vm"),
-        way_out={"enable_winrm_start_vm": True},
+        way_out=START,
     ),
-    "linux": Case(code="NotWindows", says=("virtual machine linux", "not Windows", "Windows VMs only")),
-    "special": Case(code="NoOsProfile", says=("virtual machine special", "osProfile", "vm_winrm_listener")),
+    # None of these is started in vain.
+    "linux": Case(
+        code="NotWindows", says=("virtual machine linux", "not Windows", "Windows VMs only"), variables=START
+    ),
+    "special": Case(
+        code="NoOsProfile", says=("virtual machine special", "osProfile", "vm_winrm_listener"), variables=START
+    ),
+    "denied": Case(code="ShadowedByDeny", says=("DenyAll", "denied-nsg", "higher number"), variables=START),
+    "guarded": Case(
+        code="JitPolicyCoversPort",
+        says=("port 5986 of guarded", "Request access", "allow_jit_override"),
+        variables=START,
+        way_out={**START, "enable_winrm_allow_jit_override": True},
+    ),
     "mute": Case(code="VmAgentNotReady", says=("virtual machine mute", "Restart the VM"), begun=True),
     "slow": Case(
         code="Timeout",
@@ -68,13 +82,13 @@ CASES = {
         way_out={"enable_winrm_port": 5987},
         begun=True,
     ),
-    "denied": Case(code="ShadowedByDeny", says=("DenyAll", "denied-nsg", "higher number")),
     "filtered": Case(
         code="TcpFiltered",
         says=("port 5986", "no answer", "security group"),
-        variables={"allowed_sources": ["198.51.100.7"], "enable_winrm_probe_timeout": 3},
+        variables={"allowed_sources": ["198.51.100.7"], "enable_winrm_probe_timeout": 8},
         way_out={},
         begun=True,
+        opened=True,
     ),
     "no-such-vm": Case(code="ResourceNotFound", says=("no-such-vm", GROUP, "Check")),
     "no-such-group": Case(
@@ -114,6 +128,8 @@ def test_each_says_what_to_do_and_then_that_helps(azure: Azure, controller: Cont
         if not case.begun:
             assert of_vm(after, name) == of_vm(before, name)
             assert f"winrm-{name}" not in secrets(after)
+    # Where the listener could not be made, nothing was opened for it.
+    assert job.rules("open-nsg") == [f"Port_5986_{name}" for name, case in CASES.items() if case.opened]
 
     hosts = {name: {**COMMON, **case.way_out} for name, case in CASES.items() if case.way_out is not None}
     azure.mark()
@@ -144,28 +160,72 @@ def waits_for_agent(azure: Azure, vm: str) -> bool:
     return len(reads) > 8
 
 
-def test_bad_input_is_refused_before_anything_is_written(job: Job) -> None:
-    cases: dict[str, tuple[Json, str, str]] = {
-        "none": ({"allowed_sources": []}, "SourcesMissing", "No source is named"),
-        "any": ({"allowed_sources": ["*"]}, "AnySourceRefused", "allow_any_source"),
-        "source": ({"allowed_sources": ["300.1.2.3"]}, "InvalidSource", "300.1.2.3"),
-        "port": ({"enable_winrm_port": 70000}, "InvalidPort", "70000"),
-        "vault": ({"enable_winrm_vault_name": "a_vault!"}, "InvalidVaultName", "a_vault!"),
-        "certificate": ({"enable_winrm_certificate_name": "a certificate"}, "InvalidCertificateName", "a certificate"),
-        "validity": ({"enable_winrm_renew_before_days": 365}, "InvalidValidity", "renew_before_days"),
-    }
-    vm = job.host()["win1"]
+MANY = [f"198.51.100.{2 * number}" for number in range(41)]
+OTHERS: Json = {"enable_winrm_manage_rule": False}
+WRONG: dict[str, tuple[Json, str, str]] = {
+    "none": ({"allowed_sources": []}, "SourcesMissing", "No source is named"),
+    "any": ({"allowed_sources": ["*"]}, "AnySourceRefused", "allow_any_source"),
+    "source": ({"allowed_sources": ["300.1.2.3"]}, "InvalidSource", "300.1.2.3"),
+    "many": ({"allowed_sources": MANY}, "TooManyRemoteAddresses", "at most 40"),
+    "many-as-text": ({"allowed_sources": ",".join(MANY)}, "TooManyRemoteAddresses", "at most 40"),
+    "port": ({"enable_winrm_port": 70000}, "InvalidPort", "70000"),
+    "rule": ({"enable_winrm_rule_name": "a rule!"}, "InvalidRuleName", "a rule!"),
+    "priority": ({"enable_winrm_rule_priority": 99}, "InvalidPriority", "99"),
+    "others-port": ({**OTHERS, "enable_winrm_port": 70000}, "InvalidPort", "70000"),
+    "others-source": ({**OTHERS, "allowed_sources": ["300.1.2.3"]}, "InvalidRemoteAddress", "300.1.2.3"),
+    "vault": ({"enable_winrm_vault_name": "a_vault!"}, "InvalidVaultName", "a_vault!"),
+    "no-vault": ({"enable_winrm_create_vault": False}, "VaultNotFound", "create_vault"),
+    "deleted": (
+        {"enable_winrm_vault_name": "bad-days-deleted", "enable_winrm_recover_deleted": False},
+        "VaultIsDeleted",
+        "recover_deleted",
+    ),
+    "certificate": ({"enable_winrm_certificate_name": "a certificate"}, "InvalidCertificateName", "a certificate"),
+    "validity": ({"enable_winrm_renew_before_days": 365}, "InvalidValidity", "renew_before_days"),
+    "nameless": ({"enable_winrm_include_vm_names": False}, "NamesMissing", "include_vm_names"),
+    "interface": ({"enable_winrm_network_interface": "eth7"}, "NetworkInterfaceNotFound", "eth7"),
+}
 
-    run = job.controller.play(
-        ROLE, hosts={name: {**vm, "vm_name": "win1", **variables} for name, (variables, _code, _word) in cases.items()}
-    )
+
+def test_bad_input_is_refused_before_anything_is_written_or_started(azure: Azure, controller: Controller) -> None:
+    azure.start_over(SCENARIO)
+    vm = {**COMMON, **START, "vm_name": "parked"}
+
+    run = controller.play(ROLE, hosts={name: {**vm, **given} for name, (given, _code, _word) in WRONG.items()})
 
     assert run.code == HOST_FAILED
-    for name, (_variables, code, word) in cases.items():
+    for name, (_given, code, word) in WRONG.items():
         (failed,) = run.failures(name)
         assert failed.result["failure"]["code"] == code, failed.result["msg"]
         assert word in failed.result["msg"]
-    assert job.azure.writes() == []
+    assert azure.writes() == []
+
+
+def test_an_inventory_that_is_not_the_roles_own_is_left_alone(azure: Azure, controller: Controller) -> None:
+    azure.start_over(SCENARIO)
+    texts = {
+        "somebodys": ("# Mine.\nall:\n  children:\n    web: {hosts: {web1: }}\n", "would overwrite it"),
+        "vaulted": (f"---\n{INVENTORY_MARK} x\nall: {{hosts: {{a: {{b: !vault c}}}}}}\n", "!vault"),
+    }
+    for name, (text, _word) in texts.items():
+        (controller.folder / name).write_text(text)
+    words = {**{name: word for name, (_text, word) in texts.items()}, "a-folder": "is a folder"}
+    (controller.folder / "a-folder").mkdir()
+    vm = {**COMMON, **START, "vm_name": "parked"}
+
+    run = controller.play(
+        ROLE, hosts={name: {**vm, "enable_winrm_inventory_file": str(controller.folder / name)} for name in words}
+    )
+
+    assert run.code == HOST_FAILED
+    for name, word in words.items():
+        (failed,) = run.failures(name)
+        assert word in failed.result["msg"]
+        assert str(controller.folder / name) in failed.result["msg"]
+    assert {name: (controller.folder / name).read_text() for name in texts} == {
+        name: text for name, (text, _word) in texts.items()
+    }
+    assert azure.journal() == []
 
 
 def test_waits_end_and_the_next_run_goes_on(job: Job) -> None:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass
 
 import pytest
 
-from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import GROUP, NAME, PLAYBOOK, PLAYS, Job
+from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import NAME, PLAYBOOK, PLAYS, Job
 from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Finished, Json
 from ansible_collections.azvm.access.tests.integration.support.stock_clients import plugin_variables
 
@@ -19,11 +20,20 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
+    from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
+
+
+HOST = "win1_4f2a"
+"""What the VM is called in the inventory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """The playbook run twice, once for each connection plugin, with what Azure saw of it."""
+    """The playbook run twice, with what Azure saw of it.
+
+    First for a VM whose id is on the command line, with psrp; then for a group of an inventory whose hosts know their
+    ``id``, as those of azure.azcollection.azure_rm do, with winrm.
+    """
 
     job: Job
     inventory: Path
@@ -37,17 +47,29 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(azure: Azure, tmp_path_factory: pytest.TempPathFactory) -> Story:
+def story(azure: Azure, preloaded: Preloaded, tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("story")
     azure.start_over("windows-vm")
-    job = Job(azure=azure, controller=Controller(folder=folder, environment=azure.server.env))
+    controller = Controller(folder=folder, environment=azure.server.env, preloaded=preloaded)
+    job = Job(azure=azure, controller=controller)
     inventory = folder / "inventory.yml"
-    variables = {"resource_group": GROUP, "vm_name": NAME, "allowed_sources": "127.0.0.1", **job.account}
+    (vm,) = job.resources("Microsoft.Compute/virtualMachines")
+    variables = {"allowed_sources": "127.0.0.1", **job.account}
 
-    first = job.controller.play(PLAYBOOK, variables={**variables, "enable_winrm_inventory_file": str(inventory)})
+    first = job.controller.play(
+        PLAYBOOK, variables={**variables, "vm_id": vm["id"], "enable_winrm_inventory_file": str(inventory)}
+    )
     first_requests, state_between = len(azure.journal()), azure.state()
     azure.mark()
-    second = job.controller.play(PLAYBOOK, variables={**variables, "enable_winrm_connection": "winrm"})
+    found = folder / "found.yml"
+    found.write_text(
+        json.dumps({"all": {"hosts": {"not-asked-for": {}}}, "windows": {"hosts": {HOST: {"id": vm["id"]}}}})
+    )
+    second = job.controller.play(
+        PLAYBOOK,
+        inventory=found,
+        variables={**variables, "target": "windows", "enable_winrm_connection": "winrm"},
+    )
     return Story(
         job=job,
         inventory=inventory,
@@ -62,9 +84,10 @@ def story(azure: Azure, tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def test_the_playbook_ends_with_a_command_in_the_vm(story: Story) -> None:
-    for run, plugin in ((story.first, "psrp"), (story.second, "winrm")):
-        assert run.of("Run a command in the VM", NAME)["stdout"].strip() == r"win1\azureuser"
-        assert run.of("Say how to go on", NAME)["msg"][-1]["ansible_connection"] == f"ansible.builtin.{plugin}"
+    for run, name, plugin in ((story.first, NAME, "psrp"), (story.second, HOST, "winrm")):
+        assert {one.host for one in run.results} == {name, "localhost"}
+        assert run.of("Run a command in the VM", name)["stdout"].strip() == r"win1\azureuser"
+        assert run.of("Say how to go on", name)["msg"][-1]["ansible_connection"] == f"ansible.builtin.{plugin}"
     assert story.job.presents() == story.job.versions()[-1]["tags"]["thumbprint_sha256"]
 
 

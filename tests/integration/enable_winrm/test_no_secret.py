@@ -14,35 +14,53 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ansible_collections.azvm.access.plugins.module_utils._domain.certificates import CertificateNames
 from ansible_collections.azvm.access.plugins.module_utils._domain.issuance import issue
+from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import ROLE
+from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Json
 from ansible_collections.azvm.access.tests.integration.support.leaks import leaks
 from ansible_collections.azvm.access.tests.integration.support.secrets_search import Secrets
 
 if t.TYPE_CHECKING:
-    from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import Job
+    from pathlib import Path
 
-LOUD = ("-vvvv", "--diff")
+    from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
+
+HOSTS: dict[str, Json] = {
+    "win1": {},
+    # The secret is in the body of a request to Resource Manager.
+    "win2": {"enable_winrm_vault_channel": "resource_manager"},
+    # Key Vault has made key and password itself.
+    "win3": {"enable_winrm_key_source": "vault"},
+    # Stopped by Azure half-way, with all that Ansible says then.
+    "win4": {},
+}
 
 
-def test_the_whole_job_at_highest_verbosity_tells_no_secret(job: Job) -> None:
+def test_the_whole_job_at_highest_verbosity_tells_no_secret(azure: Azure, tmp_path: Path) -> None:
+    """As people run it: each module in a process of its own."""
+    azure.start_over("fleet", count=len(HOSTS))
+    azure.fault("status", method="PATCH", path="/virtualMachines/win4$", status=400, code="BadRequest")
+    common = {"resource_group": "access-fleet", "allowed_sources": ["127.0.0.1"]}
     # Module files with their arguments stay where Ansible put them, as if every clean-up had failed.
-    job.controller.more["ANSIBLE_KEEP_REMOTE_FILES"] = "1"
-    first = job.begin(*LOUD).watched()
-    first.run.wait().succeeded()
-    # Again with a new certificate, this time through Resource Manager, which has the secret in the body of a request.
-    second = job.begin(*LOUD, enable_winrm_force_renew=True, enable_winrm_vault_channel="resource_manager").watched()
-    second.run.wait().succeeded()
+    kept = {"ANSIBLE_KEEP_REMOTE_FILES": "1"}
+    with Controller(folder=tmp_path, environment=azure.server.env, more=kept) as controller:
+        hosts = {name: {**common, **own} for name, own in HOSTS.items()}
+        watched = controller.begin(ROLE, "-vvvv", "--diff", hosts=hosts).watched()
+        finished = watched.run.wait()
 
-    runs = (first, second)
-    assert len(job.versions()) == 2
-    assert leaks(job.azure.secrets(), azure=job.azure, controller=job.controller, runs=runs) == []
+    assert {one.host: one.result["failure"]["code"] for one in finished.failures()} == {"win4": "BadRequest"}
+    channels = [finished.fact("enable_winrm_result", name)["channel"] for name in ("win1", "win2", "win3")]
+    assert channels == ["data_plane", "resource_manager", "data_plane"]
+    secrets = azure.secrets()
+    assert "a password in the vault" not in secrets.needles, "each of them is known as a PFX with its key"
+    assert leaks(secrets, azure=azure, controller=controller, runs=[watched]) == []
 
     # The search has seen what it was meant to see.
-    modules = list(job.controller.temporary.rglob("AnsiballZ_winrm_cert_keyvault.py"))
-    assert len(modules) >= 2
-    assert all("access-demo" in path.read_text(encoding="utf-8") for path in modules)
-    assert all(b"AnsiballZ_winrm_cert_keyvault" in one.command_lines for one in runs)
-    assert all("thumbprint_sha256" in one.run.results.read_text(encoding="utf-8") for one in runs)
-    assert job.azure.home.journal.is_file()
+    modules = list(controller.temporary.rglob("AnsiballZ_winrm_cert_keyvault.py"))
+    assert len(modules) >= len(HOSTS)
+    assert all("access-fleet" in path.read_text(encoding="utf-8") for path in modules)
+    assert b"AnsiballZ_winrm_cert_keyvault" in watched.command_lines
+    assert "thumbprint_sha256" in watched.run.results.read_text(encoding="utf-8")
+    assert azure.home.journal.is_file()
 
 
 def test_the_search_finds_each_secret_in_each_form() -> None:

@@ -97,19 +97,45 @@ def test_a_renewal_that_was_cut_off_goes_on_without_a_gap(job: Job) -> None:
     assert job.connects() == USER
 
 
-def test_a_listener_that_was_not_moved_shows_in_the_probe(job: Job) -> None:
+def test_each_part_of_a_renewal_alone(job: Job) -> None:
+    """What is still in use stays: the old reference until the proof, the old certificate in the trust file."""
     job.run().succeeded()
-    old = job.versions()[-1]["tags"]
-    job.run("--tags", "enable_winrm_certificate", enable_winrm_force_renew=True).succeeded()
-    new = job.versions()[-1]["tags"]
+    old = job.versions()[-1]
+    first = job.run("--tags", "enable_winrm_certificate", enable_winrm_force_renew=True).succeeded()
+    new = job.versions()[-1]
 
-    probed = job.run("--tags", "enable_winrm_probe", enable_winrm_probe_timeout=2)
+    assert [task.rpartition("| ")[2] for task in first.changed()] == [
+        "Have a certificate in the vault and in the VM",
+        "Trust the new certificate beside the old one while the listener moves",
+    ]
+    assert job.references() == [old["version"], new["version"]]
+    assert job.connects() == USER
+
+    probed = job.run("--tags", "enable_winrm_probe", enable_winrm_probe_timeout=5)
 
     (failed,) = probed.failures()
     assert probed.code == HOST_FAILED
     assert failed.result["failure"]["code"] == "CertificateMismatch"
     assert job.address() in failed.result["msg"]
-    assert old["thumbprint_sha256"] in failed.result["msg"]
-    assert new["thumbprint_sha256"] in failed.result["msg"]
+    assert old["tags"]["thumbprint_sha256"] in failed.result["msg"]
+    assert new["tags"]["thumbprint_sha256"] in failed.result["msg"]
     assert "the listener still uses another certificate" in failed.result["msg"]
+    assert job.references() == [old["version"], new["version"]]
+    assert job.connects() == USER
+
+    # The listener's part renews and moves on its own, and clients that are to trust it already do.
+    job.run("--tags", "enable_winrm_listener", enable_winrm_force_renew=True).succeeded()
+    newest = job.versions()[-1]
+
+    assert job.presents() == newest["tags"]["thumbprint_sha256"]
+    assert job.references() == [old["version"], new["version"], newest["version"]]
+    assert job.connects() == USER
+
+    last = job.run().succeeded()
+
+    assert [task.rpartition("| ")[2] for task in last.changed()] == [
+        "Forget older versions now that the listener has moved",
+        "Trust the certificate that the VM was seen to present",
+    ]
+    assert job.references() == [newest["version"]]
     assert job.connects() == USER
