@@ -44,6 +44,15 @@ class Guesses:
         elif name in ("networkInterfaces", "subnets"):
             self._properties(user.key)["networkSecurityGroup"] = reference
 
+    def note_frontends(self, document: Json) -> None:
+        """Public addresses have the SKU and the region of the load balancer that they are on."""
+        for one in (document.get("properties") or {}).get("frontendIPConfigurations") or []:
+            address = (one.get("properties") or {}).get("publicIPAddress")
+            if address is not None and "sku" in document:
+                self._properties(address["id"].lower())["publicIPAllocationMethod"] = "Static"
+                told = {"sku": {"name": document["sku"]["name"]}, "location": document["location"]}
+                self._documents[address["id"].lower()] |= told
+
     def note_addresses(self, document: Json) -> None:
         """The subnets that an interface is in must hold its addresses."""
         configurations = (document.get("properties") or {}).get("ipConfigurations") or []

@@ -20,7 +20,7 @@ from .sightings import Sightings, as_id
 from .stage import Stage, Unprepared, resource_url
 
 #: What a document has beside its properties that a PUT may say.
-_TOP = ("location", "tags", "sku", "zones", "identity", "kind")
+_TOP = ("location", "tags", "sku", "zones", "identity", "kind", "extendedLocation")
 
 
 class Makers:
@@ -113,9 +113,18 @@ class Makers:
         self._ensure(subnet)
         return subnet
 
+    def make_way(self, id: ResourceId, region: object) -> None:
+        """Remove what there can be only one of: the Network Watcher that Azure has made in a region by itself."""
+        if id.type.lower() != "microsoft.network/networkwatchers":
+            return
+        for watcher in self._stage.azure.store.list(id.type):
+            if watcher.location == region and watcher.id != id:
+                self._stage.azure.store.delete(watcher.id)
+
     def _watcher(self, id: ResourceId, document: Json) -> None:
         location = document.get("location") or id.name.partition("_")[2]
-        self._stage.azure.network.ensure_watcher(str(location))
+        self.make_way(id, location)
+        self._put(id, {**document, "location": location})
 
     def _machine(self, id: ResourceId, document: Json) -> None:
         azure = self._stage.azure

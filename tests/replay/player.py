@@ -13,7 +13,7 @@ from .recordings import Exchange, Recording
 from .scope import Scope
 from .sightings import Gaps
 from .stage import Stage, Unprepared
-from .translation import Translation
+from .translation import LINKS, Translation, where
 from .vault_objects import VaultObjects, going_on
 from .world import World
 
@@ -85,10 +85,14 @@ class _Player:
         self._world = World(recording, self._stage, self.gaps)
         self._translation = Translation()
         self._objects = VaultObjects(recording, self._stage, self._translation, self.gaps)
-        self._going_on = going_on(recording.exchanges)
+        self._while_under_way = going_on(recording.exchanges) | _while_under_way(recording)
 
     def cannot_follow(self, exchange: Exchange) -> str | None:
-        """Why an exchange can't be played: it asks for an operation that nothing played has begun."""
+        """Why an exchange can't be played: what it needs isn't in the recording."""
+        if exchange.has_lost_body:
+            return "what was sent is not in the recording"
+        if exchange.is_page and not self._translation.knows(_url(exchange)):
+            return "how much a page of a list holds isn't known; the local lists are one page"
         if not exchange.is_poll or not exchange.is_management or self._translation.knows(_url(exchange)):
             return None
         link = self._world.begin_another(exchange)
@@ -99,7 +103,10 @@ class _Player:
 
     def play(self, exchange: Exchange, position: int) -> list[str]:
         """Play one exchange and list what came out otherwise."""
-        if not exchange.under_way and position not in self._going_on:
+        unfinished = position in self._while_under_way
+        if exchange.is_management and exchange.is_poll and not exchange.under_way and unfinished:
+            self._stage.settle_one(self._translation.url(_url(exchange)))
+        elif not unfinished and not exchange.under_way:
             self._stage.settle()
         try:
             self._world.prepare(exchange, position)
@@ -118,10 +125,31 @@ class _Player:
         )
         headers = {name.lower(): value for name, value in response.headers.items()}
         body = response.json() if response.content else None
-        found = compare(exchange, response.status_code, headers, body, translation)
+        kept = replace(exchange, response=self._world.without_strangers(exchange, exchange.response))
+        shown = self._world.without_strangers(exchange, body)
+        found = compare(kept, response.status_code, headers, shown, translation)
         translation.learn_headers(exchange.headers, headers)
         translation.learn(exchange.response, body)
         return found
+
+
+def _while_under_way(recording: Recording) -> set[int]:
+    """The positions of exchanges during operations that the recording shows to be under way.
+
+    Until an operation is asked for the first time, it is taken to be under way where Azure refuses something.
+    """
+    begun: dict[object, int] = {}
+    found: set[int] = set()
+    for position, exchange in enumerate(recording.exchanges):
+        if exchange.is_poll:
+            first = begun.pop(where(_url(exchange)), position) + 1
+            between = range(first, position)
+            found.update(one for one in between if exchange.under_way or recording.exchanges[one].status >= 400)
+            if exchange.under_way:
+                begun[where(_url(exchange))] = first - 1
+        else:
+            begun |= {where(exchange.headers[name]): position for name in LINKS if name in exchange.headers}
+    return found
 
 
 def _url(exchange: Exchange) -> str:

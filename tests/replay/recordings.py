@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 Json: TypeAlias = dict[str, Any]
 
@@ -23,6 +23,9 @@ _FIELDS = ("method", "host", "path", "query", "status", "request", "response")
 
 #: What stands for the random part of a name.
 _NUMBER = re.compile(r"0000\d\d")
+
+#: Providers of what is in no group of its own, but extends whatever comes before it in a path.
+_EXTENSIONS = ("microsoft.authorization", "microsoft.resources")
 
 _UNDER_WAY = ("inprogress", "notstarted", "running", "updating", "creating", "deleting", "accepted", "registeringdns")
 
@@ -58,7 +61,7 @@ class Exchange:
     @property
     def segments(self) -> list[str]:
         """The parts of the path; an empty one at the end, as in /secrets/name/, is left out."""
-        return [part for part in self.path.split("/") if part]
+        return [part for part in unquote(self.path).split("/") if part]
 
     @property
     def api_version(self) -> str:
@@ -69,6 +72,17 @@ class Exchange:
         """Whether it asks for the state or the result of an operation."""
         lower = [part.lower() for part in self.segments]
         return self.method == "GET" and (lower[-2:-1] in (["operations"], ["operationresults"]) or "pending" in lower)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it asks for a further page of a list of Resource Manager."""
+        return self.is_management and "skiptoken=" in self.query.lower()
+
+    @property
+    def has_lost_body(self) -> bool:
+        """Whether it made a resource without saying how: then the body was not kept."""
+        shown = self.response if isinstance(self.response, dict) else {}
+        return self.method == "PUT" and self.request is None and "properties" in shown and self.is_management
 
     @property
     def succeeded(self) -> bool:
@@ -94,11 +108,31 @@ class Exchange:
         if not self.is_management:
             return f"{self.method} {'/'.join(['vault' if self.is_vault else self.host, *_without_names(segments)])}"
         lower = [part.lower() for part in segments]
-        if "providers" not in lower:
+        if "providers" not in lower or _is_about_providers(lower):
             return f"{self.method} /{'/'.join(_without_names(segments))}"
+        at = lower.index("providers")
+        parts = _without_names(segments[at + 2 :])
+        if "providers" in lower[at + 1 :]:  # what extends a resource is named after it
+            second = lower.index("providers", at + 1)
+            parts = [*_without_names(segments[at + 2 : second]), *segments[second : second + 2]]
+            parts += _without_names(segments[second + 2 :])
+        return f"{self.method} {'/'.join([segments[at + 1], *parts])}"
+
+    @property
+    def extends(self) -> str | None:
+        """The path of what a tag, lock or role assignment is for; None for any other path."""
+        lower = [part.lower() for part in self.segments]
+        if not self.is_management or "providers" not in lower or self.segments[-1:] == ["providers"]:
+            return None
         at = len(lower) - 1 - lower[::-1].index("providers")
-        namespace, rest = segments[at + 1], segments[at + 2 :]
-        return f"{self.method} {'/'.join([namespace, *_without_names(rest)])}"
+        extension = lower[at + 1] in _EXTENSIONS or "providers" in lower[:at]
+        return "/" + "/".join(self.segments[:at]) if extension else None
+
+
+def _is_about_providers(path: list[str]) -> bool:
+    """Whether a path is about resource providers themselves, such as their registration; not about what is in one."""
+    below = path[2:] if path[:1] == ["subscriptions"] else path
+    return below[:1] == ["providers"] and below[2:] in ([], ["register"], ["unregister"])
 
 
 def _without_names(segments: Sequence[str]) -> list[str]:
@@ -123,7 +157,8 @@ def read(path: Path) -> Recording:
         headers = {name.lower(): value for name, value in (entry.pop("headers", None) or {}).items()}
         before = exchanges[-1].number if exchanges else -1
         known = {name: entry[name] for name in _FIELDS if name in entry}
-        exchanges.append(Exchange(number=number, headers=headers, after_gap=number != before + 1, **known))
+        gap = number != before + 1 or (bool(exchanges) and exchanges[-1].has_lost_body)
+        exchanges.append(Exchange(number=number, headers=headers, after_gap=gap, **known))
     return Recording(name=path.stem, exchanges=tuple(exchanges))
 
 

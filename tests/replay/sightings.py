@@ -37,7 +37,6 @@ class Sightings:
         self._documents: defaultdict[str, list[tuple[int, Json]]] = defaultdict(list)
         self._made: defaultdict[str, list[int]] = defaultdict(list)
         self._locations: dict[str, str] = {}
-        self._group_tags: dict[str, Json] = {}
         self._ids: dict[str, ResourceId] = {}
         self._systems = Counter(system for one in exchanges for system in _systems(one))
         for position, exchange in enumerate(exchanges):
@@ -45,7 +44,10 @@ class Sightings:
                 if id.key not in self._ids or str(self._ids[id.key].name).isupper():
                     self._ids[id.key] = id  # some answers have ids in capitals
             if exchange.succeeded:
-                self._note_group(exchange.response)
+                for id, document in groups(exchange.response):
+                    self._ids[id.key] = id
+                    self._documents[id.key].append((position, document))
+                    self._locations[(id.group or "").lower()] = document["location"]
                 for id, document in documents(exchange.response):
                     self._documents[id.key].append((position, document))
                     self._locations.setdefault((id.group or "").lower(), document.get("location") or "")
@@ -53,10 +55,6 @@ class Sightings:
                 self._made[exchange.path.lower()].append(position)
             if exchange.is_poll and (found := _LOCATION.search(exchange.path)):
                 self._locations.setdefault("", found[1])
-
-    def _note_group(self, body: Any) -> None:
-        if isinstance(body, dict) and body.get("type") == "Microsoft.Resources/resourceGroups" and body.get("tags"):
-            self._group_tags.setdefault(str(body.get("name")).lower(), body["tags"])
 
     def document(self, id: ResourceId, at: int) -> Json:
         """What the resource looked like: as the recording shows it next from `at` on, else last before; else empty.
@@ -93,10 +91,6 @@ class Sightings:
     def system(self) -> str:
         """The operating system of machines that are never shown: what most exchanges tell of, Linux where none does."""
         return next((system for system, _times in self._systems.most_common(1)), "Linux")
-
-    def group_tags(self, id: ResourceId) -> Json | None:
-        """The tags of a resource group, as far as the recording shows it; None for none."""
-        return self._group_tags.get((id.group or "").lower())
 
     def location(self, id: ResourceId) -> str:
         """The region of the resource's group, as far as the recording tells."""
@@ -174,18 +168,27 @@ def documents(value: Any) -> Iterator[tuple[ResourceId, Json]]:
             yield from documents(inner)
 
 
-def references(value: Any) -> Iterator[ResourceId]:
-    """The resources whose ids appear in `value`."""
+def groups(value: Any) -> Iterator[tuple[ResourceId, Json]]:
+    """The resource groups that an answer shows: one, or a list of them."""
+    listed = value.get("value") if isinstance(value, dict) else None
+    for document in listed if isinstance(listed, list) else [value]:
+        id = as_id(document.get("id")) if isinstance(document, dict) else None
+        if id is not None and id.group is not None and not id.types and "location" in document:
+            yield id, document
+
+
+def references(value: Any, *, groups: bool = False) -> Iterator[ResourceId]:
+    """The resources, and groups if wanted, whose ids appear in `value`."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if name != "vaultId":  # what a deleted vault was
-                yield from references(inner)
+                yield from references(inner, groups=groups)
     elif isinstance(value, list):
         for inner in value:
-            yield from references(inner)
+            yield from references(inner, groups=groups)
     else:
         id = as_id(value)
-        if id is not None and id.types:
+        if id is not None and (id.types or (groups and id.group is not None)):
             yield id
 
 

@@ -52,7 +52,8 @@ class Stage:
             self.azure.authorization.grant(self.caller, role, "/")
 
     def send(self, method: str, url: str, body: Any = None, *, signed_in: bool = True) -> httpx.Response:
-        """Send one request."""
+        """Send one request, as slowly as recorded: no bucket of Resource Manager is ever empty."""
+        self.azure.throttling.fill()
         parsed = httpx.URL(url)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if signed_in:
@@ -74,9 +75,23 @@ class Stage:
         self.azure.clock.advance(_WHILE)
         self._local.settle()
 
+    def settle_one(self, url: str) -> None:
+        """Let the operation that can be followed at `url` come to its end, and no other."""
+        self.azure.operations.finish_one(_last(url))
+
+    def hold(self, url: str) -> None:
+        """Let the operation that can be followed at `url` go on until it is settled."""
+        operation = self.azure.operations.get(_last(url))
+        if operation is not None:
+            operation.due += timedelta(days=1)
+
     def has(self, id: ResourceId) -> bool:
         """Whether the resource is there."""
         return self.send("GET", resource_url(id)).status_code == 200
+
+
+def _last(url: str) -> str:
+    return httpx.URL(url).path.rpartition("/")[2]
 
 
 def resource_url(id: ResourceId, more: str = "") -> str:

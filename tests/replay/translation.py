@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 _TOKEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b", re.IGNORECASE)
-_LINKS = ("azure-asyncoperation", "location")
+#: Headers that say where an operation can be followed.
+LINKS = ("azure-asyncoperation", "location")
 #: Texts of at least this length that differ are taken for something opaque that is sent back as a whole.
 _OPAQUE = 40
 
@@ -30,17 +31,18 @@ class Translation:
             if mine == theirs:
                 continue
             if mine.startswith("https://") and "?" in mine and "?" in theirs:
-                self._links[_key(mine)] = theirs
+                self._links[where(mine)] = theirs
             elif len(mine) >= _OPAQUE and not mine.startswith(("https://", "/")):
                 self._texts.setdefault(mine, theirs)
             old, new = _TOKEN.findall(mine), _TOKEN.findall(theirs)
             if len(old) == len(new):
                 for one, other in zip(old, new, strict=True):
-                    self._tokens.setdefault(one, other)
+                    if one.strip("0-"):  # nil stands for whatever was made anonymous
+                        self._tokens.setdefault(one, other)
 
     def learn_headers(self, recorded: Mapping[str, str], local: Mapping[str, str]) -> None:
         """Take in where each says its operation can be followed."""
-        for name in _LINKS:
+        for name in LINKS:
             if name in recorded and name in local:
                 self.learn(recorded[name], local[name])
 
@@ -51,11 +53,11 @@ class Translation:
 
     def knows(self, url: str) -> bool:
         """Whether an earlier answer gave this address."""
-        return _key(url) in self._links
+        return where(url) in self._links
 
     def url(self, url: str) -> str:
         """The local address for a recorded one."""
-        known = self._links.get(_key(url))
+        known = self._links.get(where(url))
         return known if known is not None else self.text(url)
 
     def text(self, text: str) -> str:
@@ -72,7 +74,7 @@ class Translation:
         return self.text(body) if isinstance(body, str) else body
 
 
-def _key(url: str) -> tuple[str, str]:
+def where(url: str) -> tuple[str, str]:
     """Where an address leads: the query only counts where it chooses, signatures and versions aside."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)

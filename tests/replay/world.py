@@ -18,7 +18,7 @@ from . import machines
 from .guesses import Guesses
 from .makers import Makers
 from .recordings import Exchange, Json, Recording
-from .sightings import Gaps, Sightings, as_id, documents, references
+from .sightings import Gaps, Sightings, as_id, documents, groups, references
 from .stage import Stage, resource_url
 
 #: What refers to a resource from where it is used: made after it, never sent with it.
@@ -36,20 +36,30 @@ class World:
         self._makers = Makers(stage, self._sightings, self._guesses, lambda id: self._require(id, 0))
         self._known: set[str] = set()
         self._gaps = gaps
+        self._paths = {exchange.path.lower() for exchange in recording.exchanges}
+        meant = [[exchange.path, exchange.request] for exchange in recording.exchanges]
+        self._own_groups = {(id.group or "").lower() for id in references(meant, groups=True)}
         for id, document in self._sightings.all():
+            self._guesses.note_frontends(document)
             for name, value in _split(document)[1].items():
                 for user in references(value):
                     self._guesses.note_user(id, name, self._sightings.spelt(user))
 
     def prepare(self, exchange: Exchange, at: int) -> None:
         """Bring about what the exchange at position `at` of the recording presupposes. Raises Unprepared."""
+        extended = as_id(exchange.extends)
         if exchange.is_vault:
             self._require_vault(exchange.host, at)
-            return
-        target = _target(exchange)
-        if target is None or exchange.is_poll:
-            return
-        if target.group is not None and _error_code(exchange) != "ResourceGroupNotFound":
+        elif extended is not None and exchange.succeeded:
+            self._require(extended, at)
+        target = None if exchange.is_poll or exchange.is_vault or exchange.extends is not None else _target(exchange)
+        if target is not None:
+            self._prepare(exchange, target, at)
+
+    def _prepare(self, exchange: Exchange, target: ResourceId, at: int) -> None:
+        if target.group is None and exchange.succeeded and not target.types:
+            self._prepare_groups(exchange, at)
+        if target.group is not None and target.types and _error(exchange, "code") != "ResourceGroupNotFound":
             self._require(ResourceId(target.subscription, target.group), at)
         if exchange.succeeded:
             self._prepare_target(exchange, target, at)
@@ -66,6 +76,21 @@ class World:
             self._known.clear()
         self._gaps.see(target.key, at)
 
+    def without_strangers(self, exchange: Exchange, answer: Any) -> Any:
+        """The answer, if it is a list, without what the subscription holds besides."""
+        listed = answer.get("value") if isinstance(answer, dict) and exchange.method == "GET" else None
+        if not isinstance(listed, list):
+            return answer
+        kept = [one for one in listed if not (isinstance(one, dict) and self._is_strange(str(one.get("id"))))]
+        return {**answer, "value": kept}
+
+    def _is_strange(self, id: str) -> bool:
+        """Whether nothing in the recording is done to the resource of that id, or to its group."""
+        parsed = as_id(id)
+        if parsed is None or parsed.group is None:
+            return id.startswith("/subscriptions/") and id.lower() not in self._paths
+        return parsed.group.lower() not in self._own_groups
+
     def begin_another(self, exchange: Exchange) -> str | None:
         """Begin some operation of the kind that is asked for, where a recording doesn't show what began it.
 
@@ -79,11 +104,21 @@ class World:
         made = group.child("Microsoft.Network/applicationSecurityGroups", exchange.segments[-1])
         answer = self._stage.send("PUT", resource_url(made), {"location": exchange.segments[-3]})
         link: str | None = answer.headers.get("azure-asyncoperation")
+        if link is not None:
+            self._stage.hold(link)
         return link
 
+    def _prepare_groups(self, exchange: Exchange, at: int) -> None:
+        """The groups that a list of them shows are there, as far as the recording is about them."""
+        for id, _document in groups(exchange.response):
+            if not self._is_strange(str(id)):
+                self._require(id, at)
+
     def _prepare_target(self, exchange: Exchange, target: ResourceId, at: int) -> None:
-        if exchange.status == 204 or (exchange.method == "PUT" and exchange.status == 201):
+        absent = exchange.method == "DELETE" if exchange.status == 204 else exchange.status == 201
+        if absent and exchange.method in ("PUT", "DELETE"):
             self._forget(target)
+            self._makers.make_way(target, (exchange.request or {}).get("location"))
             self._require_parent(target, at)
         elif _recovers_vault(exchange, target):
             self._makers.delete_vault(target)
@@ -92,15 +127,20 @@ class World:
 
     def _prepare_references(self, exchange: Exchange, target: ResourceId, at: int) -> None:
         for id in [*references(exchange.request), *_shown_by(exchange)]:
+            if self._is_strange(str(id)):
+                continue
             if not (target.types and id.is_under(target)) and not self._sightings.is_made_later(str(id), at):
                 self._require(id, at)
 
     def _prepare_absence(self, exchange: Exchange, target: ResourceId, at: int) -> None:
         """Take away what the answer calls missing: the target or what encloses it; what encloses that is there."""
-        code = _error_code(exchange)
-        if code in ("ResourceGroupNotFound", "SubscriptionNotFound"):
+        code = _error(exchange, "code")
+        if code == "SubscriptionNotFound":
             return
-        message = str(exchange.response["error"].get("message", "")).lower()
+        if code == "ResourceGroupNotFound":
+            self._forget(ResourceId(target.subscription, target.group))
+            return
+        message = _error(exchange, "message").lower()
         absent = target.parent if code == "ParentResourceNotFound" and len(target.types) > 1 else target
         while code == "ResourceNotFound" and len(absent.types) > 1 and f"{_path(absent)}'" not in message:
             absent = absent.parent
@@ -109,7 +149,7 @@ class World:
 
     def _catch_up(self, exchange: Exchange, target: ResourceId, at: int) -> None:
         """Take over what exchanges that weren't kept, or a machine's agent, have changed meanwhile."""
-        shown = list(documents(exchange.response))
+        shown = [one for one in documents(exchange.response) if not self._is_strange(str(one[0]))]
         for id, document in shown:
             if (self._gaps.since(id.key, at) or self._agent_has_spoken(id, document)) and self._makers.know(id):
                 needed, _users = _split(document)
@@ -150,9 +190,9 @@ class World:
         if self._stage.has(id):
             return
         if is_group:
-            tags = self._sightings.group_tags(id)
-            group = {"location": self._sightings.location(id)} | ({"tags": tags} if tags else {})
-            self._stage.must("PUT", resource_url(id), group)
+            document = self._sightings.document(id, at)
+            body = {name: document[name] for name in ("tags", "managedBy") if name in document}
+            self._stage.must("PUT", resource_url(id), {"location": self._sightings.location(id), **body})
             return
         needed, users = _split(self._sightings.document(id, at) or self._guesses.of(id))
         self._guesses.note_addresses(needed)
@@ -176,7 +216,7 @@ class World:
 
     def _forget(self, id: ResourceId) -> None:
         """Remove what the recording says isn't there."""
-        if id.types and self._stage.has(id):
+        if (id.types or id.group is not None) and self._stage.has(id):
             self._stage.must("DELETE", resource_url(id))
         self._known.discard(id.key)
 
@@ -214,10 +254,11 @@ def _shown_by(exchange: Exchange) -> Iterator[ResourceId]:
     yield from references(exchange.response)
 
 
-def _error_code(exchange: Exchange) -> str:
+def _error(exchange: Exchange, name: str) -> str:
+    """The code or message of an error answer; empty where it has none, as to HEAD."""
     body = exchange.response if isinstance(exchange.response, dict) else {}
     error = body.get("error")
-    return str(error.get("code")) if isinstance(error, dict) else ""
+    return str(error.get(name) or "") if isinstance(error, dict) else ""
 
 
 def _path(id: ResourceId) -> str:
