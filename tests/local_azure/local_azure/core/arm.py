@@ -29,7 +29,8 @@ Handler: TypeAlias = Callable[[Call], Answer | Awaitable[Answer]]
 Scope: TypeAlias = Literal["group", "subscription", "root", "extension"]
 
 _API_VERSION = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})(-(preview|alpha|beta|privatepreview))?", re.IGNORECASE)
-_EXTENSION_NAMESPACE = "microsoft.authorization"
+_EXTENSION_NAMESPACES = {"microsoft.authorization", "microsoft.resources"}
+_LOCKS = "microsoft.authorization/locks"
 _WITH_BODY = {"PUT", "PATCH", "POST"}
 _ANONYMOUS = {"/metadata/endpoints"}
 #: Actions that count as reads: their answers tell no remaining writes (recorded).
@@ -185,6 +186,8 @@ class Arm:
             group = ResourceId(call.id.subscription, target.group)
             if self._azure.store.get(group) is None:
                 raise errors.resource_group_not_found(target.group)
+        if method not in ("GET", "HEAD") and "/".join(target.segments[:2]).lower() != _LOCKS:
+            self._azure.locks.check(method, self._scope_text(target, call))
         if method in _WITH_BODY:
             namespace = call.id.namespace
             if method != "POST" and namespace and self._azure.registration(namespace) != "Registered":
@@ -224,7 +227,7 @@ class Arm:
             answer.body = {**answer.body, "value": kept}
 
     def _take_apart(self, path: str) -> _Target:
-        segments = tuple(unquote(part) for part in path.split("/") if part)
+        segments = tuple(part for part in unquote(path).split("/") if part)  # SDKs encode a scope as a whole
         lower = [part.lower() for part in segments]
         subscription = segments[1] if len(segments) > 1 and lower[0] == "subscriptions" else None
         in_group = subscription is not None and lower[2:3] == ["resourcegroups"] and len(lower) > 3
@@ -232,7 +235,7 @@ class Arm:
         if subscription is not None:
             subscription = self._azure.canonical_subscription(subscription)
         for at in range(len(segments) - 2, -1, -1):
-            if lower[at] == "providers" and lower[at + 1] == _EXTENSION_NAMESPACE:
+            if lower[at] == "providers" and lower[at + 1] in _EXTENSION_NAMESPACES:
                 return _Target(
                     scope="extension",
                     segments=segments[at + 1 :],

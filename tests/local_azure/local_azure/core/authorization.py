@@ -111,7 +111,7 @@ class Authorization:
         return any(
             one.principal_id == principal.object_id
             and one.effective <= self.clock.now()
-            and (_encloses(one.scope, scope) or _encloses(scope, one.scope))
+            and (encloses(one.scope, scope) or encloses(scope, one.scope))
             for one in self.assignments.values()
         )
 
@@ -121,7 +121,7 @@ class Authorization:
         return [
             one.role
             for one in self.assignments.values()
-            if one.principal_id == principal.object_id and one.effective <= now and _encloses(one.scope, scope)
+            if one.principal_id == principal.object_id and one.effective <= now and encloses(one.scope, scope)
         ]
 
 
@@ -131,7 +131,8 @@ def role_named(name: str) -> Role | None:
     return next((role for role in BUILT_IN if wanted in (role.name.lower(), role.id.lower())), None)
 
 
-def _encloses(outer: str, inner: str) -> bool:
+def encloses(outer: str, inner: str) -> bool:
+    """Whether the scope `inner` is `outer` or in it."""
     outer, inner = outer.rstrip("/").lower(), inner.rstrip("/").lower()
     return inner == outer or inner.startswith(outer + "/")
 

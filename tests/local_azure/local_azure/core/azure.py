@@ -15,6 +15,7 @@ from .authorization import Authorization
 from .clock import Clock
 from .faults import Faults
 from .journal import Journal
+from .locks import Locks
 from .operations import Operations
 from .settings import Settings
 from .store import Store
@@ -45,6 +46,8 @@ class Azure:
         self.journal.clock = self.clock
         self.faults = Faults()
         self.authorization = Authorization(clock=self.clock)
+        self.locks = Locks()
+        self.subscription_tags: dict[str, str] | None = None
         self.identity = Identity(self.clock, self.settings, self.authorization)
         self.throttling = Throttling(self.clock, self.settings, self.faults)
         #: Namespaces (lower case) that need registration first; the moment it ends once it was asked for.

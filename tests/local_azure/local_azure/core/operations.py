@@ -277,6 +277,12 @@ class Operations:
             if operation.due <= now and operation.id in self._running:
                 self._finish(operation)
 
+    def finish_one(self, id: str) -> None:
+        """End that operation now, if it is under way."""
+        operation = self._running.get(id.lower())
+        if operation is not None and operation.due < NEVER:
+            self._finish(operation)
+
     def finish_all(self) -> None:
         """End everything now, whatever its time, but for what a fault keeps from ending."""
         while (first := min(self._running.values(), key=lambda one: one.due, default=None)) and first.due < NEVER:

@@ -10,10 +10,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 
 from . import errors
 from .resource_id import GROUP_TYPE, ResourceId
 from .wire import Json
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -31,6 +36,8 @@ class Resource:
     envelope: Json = field(default_factory=dict)
     etag: str = field(default_factory=lambda: str(uuid.uuid4()))
     private: Json = field(default_factory=dict)
+    created: datetime = field(default_factory=_now)
+    changed: datetime = field(default_factory=_now)
 
     def summary(self) -> Json:
         """The entry of this resource in a list of Resource Manager (`GET .../resources`)."""
@@ -83,6 +90,9 @@ class Store:
         return parent
 
     def put(self, resource: Resource) -> None:
+        before = self.get(resource.id)
+        if before is not None:
+            resource.created = before.created
         self._resources[resource.id.key] = resource
         self._by_type.setdefault(resource.id.type.lower(), {})[resource.id.key] = resource
         self._changed()
@@ -169,6 +179,7 @@ class Store:
     def touch(self, resource: Resource) -> None:
         """Say that `resource` was changed in place."""
         assert self._resources.get(resource.id.key) is resource, f"not in the store: {resource.id}"
+        resource.changed = _now()
         self._changed()
 
     def _changed(self) -> None:

@@ -50,6 +50,10 @@ class Throttling:
         """By how much sooner than on Azure a bucket is full again, as a factor; 0: at once."""
         return 1.0 if self._faults.throttle else self._settings.pace
 
+    def fill(self) -> None:
+        """Fill every bucket."""
+        self._levels.clear()
+
     def take(self, principal: Principal, method: str) -> dict[str, str]:
         """Count one request and return the headers for its answer. Raises 429 when the bucket is empty."""
         bucket = {"GET": _READS, "HEAD": _READS, "DELETE": _DELETES}.get(method, _WRITES)

@@ -52,6 +52,7 @@ def seed(azure: Azure, name: str, location: str, tags: dict[str, str] | None = N
 
 def document(group: Resource) -> Json:
     shown: Json = {"id": str(group.id), "name": group.id.name, "type": GROUP_TYPE, "location": group.location}
+    shown |= group.envelope
     if group.tags is not None:
         shown["tags"] = group.tags
     shown["properties"] = group.properties
@@ -73,7 +74,9 @@ def _get(call: Call) -> Answer:
 
 
 def _head(call: Call) -> Answer:
-    return Answer(status=204 if call.azure.store.get(call.id) is not None else 404)
+    if call.azure.store.get(call.id) is None:
+        return Answer(status=404, headers={"x-ms-failure-cause": "gateway"})
+    return Answer(status=204)
 
 
 def _put(call: Call) -> Answer:
@@ -90,6 +93,7 @@ def _put(call: Call) -> Answer:
     existing = call.azure.store.get(call.id)
     if existing is None:
         group = seed(call.azure, name, location, _tags(call.body))
+        group.envelope = _managed_by(call.body)
         return Answer(status=201, body=document(group))
     if (existing.location or "").lower() != location:
         raise AzureError(
@@ -100,6 +104,7 @@ def _put(call: Call) -> Answer:
             gateway=True,
         )
     existing.tags = _tags(call.body)
+    existing.envelope = _managed_by(call.body)
     call.azure.store.touch(existing)
     return Answer(status=200, body=document(existing))
 
@@ -129,8 +134,9 @@ def _resources(call: Call) -> Answer:
         call.azure.store.require(call.id)
     asked = filters.parse(call.query.get("$filter"), _RESOURCE_FILTERS)
     allows = call.azure.authorization.allows
+    more = {name.strip().lower() for name in call.query.get("$expand", "").split(",")}
     value = [
-        one.summary()
+        _entry(one, more, by_tag="tagname" in asked)
         for one in call.azure.store.all()
         if one.id.group is not None
         and one.id.is_under(call.id)
@@ -143,6 +149,20 @@ def _resources(call: Call) -> Answer:
         and allows(call.principal, one.id.type + "/read", str(one.id))
     ]
     return Answer(status=200, body={"value": value})
+
+
+def _entry(resource: Resource, more: set[str], *, by_tag: bool) -> Json:
+    """One entry of a list, with what `$expand` names; who asks by tag gets neither that nor the tags."""
+    entry = resource.summary()
+    if by_tag:
+        entry.pop("tags", None)
+        return entry
+    for name, moment in (("createdTime", resource.created), ("changedTime", resource.changed)):
+        if name.lower() in more:
+            entry[name] = moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+    if "provisioningstate" in more:
+        entry["provisioningState"] = resource.properties.get("provisioningState", "Succeeded")
+    return entry
 
 
 def _has_tag(resource: Resource, asked: dict[str, str]) -> bool:
@@ -171,6 +191,11 @@ def _location(body: Json) -> str:
             gateway=True,
         )
     return name
+
+
+def _managed_by(body: Json) -> Json:
+    """The id of the resource that manages a group, such as a managed application."""
+    return {"managedBy": body["managedBy"]} if isinstance(body.get("managedBy"), str) else {}
 
 
 def _tags(body: Json) -> dict[str, str] | None:

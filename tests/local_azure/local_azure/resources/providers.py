@@ -12,6 +12,7 @@ from ..core.arm import Arm
 from ..core.azure import Azure
 from ..core.call import Answer, Call
 from ..core.wire import Json
+from .subscriptions import DISPLAY_NAMES
 
 _PROVIDERS = "/subscriptions/{subscription}/providers"
 _REGISTER_SECONDS = 30.0
@@ -22,8 +23,13 @@ _NEWEST = {
     "Microsoft.Compute": "2026-04-01",
     "Microsoft.KeyVault": "2026-02-01",
     "Microsoft.Network": "2025-09-01",
+    "Microsoft.Resources": "2024-07-01",
     "Microsoft.Security": "2020-01-01",
 }
+
+_MOVABLE = "CrossResourceGroupResourceMove, CrossSubscriptionResourceMove, SupportsTags, SupportsLocation"
+#: Types that are not resources of a region.
+_WITHOUT_REGION = {"deletedvaults", "locations", "locks", "permissions", "roleassignments", "roledefinitions", "tags"}
 
 
 def register(arm: Arm) -> None:
@@ -31,13 +37,13 @@ def register(arm: Arm) -> None:
     arm.route("GET", _PROVIDERS, _list, scope="root", action=read)
     arm.route("GET", _PROVIDERS + "/{namespace}", _get, scope="root", action=read)
     arm.route("POST", _PROVIDERS + "/{namespace}/register", _register, scope="root")
+    arm.route("POST", _PROVIDERS + "/{namespace}/unregister", _unregister, scope="root")
 
 
 def document(azure: Azure, namespace: str) -> Json:
-    """The provider with its types; locations are left open, and other plausible api-versions are accepted, too."""
+    """The provider with its types; other plausible api-versions are accepted, too."""
     state = azure.registration(namespace)
-    known: Json = {"locations": [], "apiVersions": [_NEWEST[namespace]] if namespace in _NEWEST else []}
-    types = [{"resourceType": name, **known} for name in azure.arm.types(namespace) if name]
+    types = [_type(name, _NEWEST.get(namespace)) for name in azure.arm.types(namespace) if name]
     return {
         "id": f"/subscriptions/{azure.settings.subscription_id}/providers/{namespace}",
         "namespace": namespace,
@@ -45,6 +51,18 @@ def document(azure: Azure, namespace: str) -> Json:
         "resourceTypes": types,
         "registrationState": state,
     }
+
+
+def _type(name: str, newest: str | None) -> Json:
+    shown: Json = {
+        "resourceType": name,
+        "locations": [] if name == "locations" else list(DISPLAY_NAMES),
+        "apiVersions": [newest] if newest is not None else [],
+    }
+    if "/" in name or name.lower() in _WITHOUT_REGION:
+        return {**shown, "capabilities": "None"}
+    shown |= {"defaultApiVersion": newest} if newest is not None else {}
+    return {**shown, "capabilities": _MOVABLE}
 
 
 def _list(call: Call) -> Answer:
@@ -70,3 +88,11 @@ def _register(call: Call) -> Answer:
         wait = timedelta(seconds=_REGISTER_SECONDS * call.azure.settings.pace)
         call.azure.unregistered[namespace.lower()] = call.azure.clock.now() + wait
     return Answer(status=200, body=document(call.azure, namespace))
+
+
+def _unregister(call: Call) -> Answer:
+    """Until it is registered again, nothing of the provider can be written; what is there stays."""
+    namespace = _canonical(call)
+    call.azure.authorization.require(call.principal, namespace + "/unregister/action", str(call.id))
+    call.azure.unregistered[namespace.lower()] = None
+    return Answer(status=200, body={**document(call.azure, namespace), "registrationState": "Unregistering"})

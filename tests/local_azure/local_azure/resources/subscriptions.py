@@ -41,6 +41,8 @@ _LOCATIONS = (
     ("centralindia", "Central India", "Asia Pacific", "southindia"),
 )
 
+#: As the lists of providers name regions.
+DISPLAY_NAMES = tuple(display for _name, display, *_rest in _LOCATIONS)
 LOCATION_NAMES = frozenset(name for name, *_rest in _LOCATIONS)
 
 
@@ -82,6 +84,7 @@ def _document(call: Call) -> Json:
             "quotaId": "PayAsYouGo_2014-09-01",
             "spendingLimit": "Off",
         },
+        **({"tags": call.azure.subscription_tags} if call.azure.subscription_tags else {}),
     }
 
 
