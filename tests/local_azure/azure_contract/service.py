@@ -37,6 +37,7 @@ class Difference:
 
 
 _RECORDED = "recorded answers have it"
+_PUBLISHED = "published answers have it"
 _DOCUMENTED = "Microsoft's documentation shows such answers"
 KNOWN: tuple[Difference, ...] = (
     Difference(
@@ -62,10 +63,24 @@ KNOWN: tuple[Difference, ...] = (
     ),
     Difference(
         side="both",
-        operation="NetworkInterfaces_.*",
+        operation="(LoadBalancer)?NetworkInterfaces_.*",
         kind="unknown",
         at=r"(value\[\d+\]\.)?(kind|properties\.allowPort25Out)",
         reason=_RECORDED,
+    ),
+    Difference(
+        side="both",
+        operation="(LoadBalancer|InboundNatRule|OutboundRule).*",
+        kind="unknown",
+        at=r".*\b(enableDestinationServiceEndpoint|allowBackendPortConflict|allocationPolicy)",
+        reason=_PUBLISHED,
+    ),
+    Difference(
+        side="both",
+        operation="LoadBalancer.*",
+        kind="unknown",
+        at=r".*loadBalancerBackendAddresses\[\d+\]\.(id|etag|type|properties\.provisioningState)",
+        reason=_PUBLISHED,
     ),
     Difference(
         side="both",
@@ -148,7 +163,7 @@ KNOWN: tuple[Difference, ...] = (
         operation="Subscriptions_List",
         kind="unknown",
         at="count",
-        reason="published answers have it",
+        reason=_PUBLISHED,
     ),
     Difference(
         side="answer",

@@ -14,13 +14,14 @@ from ..core.wire import Json
 from . import errors
 from .common import (
     DELETING,
+    SUCCEEDED,
+    UPDATING,
     check_preconditions,
     envelope,
     get_handler,
     listed,
     location_for,
     new_etag,
-    resource_guid,
     tags_handler,
     tags_of,
 )
@@ -52,7 +53,7 @@ def replaced(store: Store, id: ResourceId, body: Json) -> Resource:
         id=id,
         location=location_for(id, body, existing),
         tags=tags_of(body),
-        properties={"provisioningState": "Succeeded", "resourceGuid": resource_guid(existing)},
+        properties={"provisioningState": SUCCEEDED},
     )
 
 
@@ -70,11 +71,14 @@ def _put(call: Call) -> Answer:
     existing = store.get(call.id)
     check_preconditions(call, existing)
     group = replaced(store, call.id, call.body)
+    if existing is None:
+        group.properties["provisioningState"] = UPDATING
     store.put(group)
 
     def finish() -> None:
         current = store.get(call.id)
         if current is not None:
+            current.properties["provisioningState"] = SUCCEEDED
             new_etag(current)
             store.touch(current)
 

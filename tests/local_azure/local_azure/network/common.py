@@ -121,6 +121,6 @@ def tags_handler(show: Callable[[Call, Resource], Json]) -> Callable[[Call], Ans
         resource.tags = tags_of(call.body) or {}
         new_etag(resource)
         call.azure.store.touch(resource)
-        return Answer(status=200, body=show(call, resource))
+        return Answer(status=200, body=show(call, resource), headers={"azure-asyncnotification": "Enabled"})
 
     return patch

@@ -164,6 +164,23 @@ def group_in_use(group_id: str, users: Sequence[str]) -> AzureError:
     )
 
 
+def gateway_on_secondary(interface_id: str, configuration: str) -> AzureError:
+    return refused(
+        "ApplicationGatewayLoadBalancingNotSupportedOnSecondaryIpConfigurations",
+        f"Network Interface with Id: {interface_id} has a secondary IpConfigurations {configuration} is using "
+        "ApplicationGatewayAddressPools. ApplicationGateway loadbalancing is not supported for secondary "
+        "IpConfigurations.",
+    )
+
+
+def encryption_half_stated(network_id: str) -> AzureError:
+    return refused(
+        "MustSpecifyBothEncryptionIntentAndEnforcementPolicy",
+        f"Cannot encrypt VirtualNetwork {network_id} unless both encryption intent (Enabled true or false) and "
+        "enforcement policy (AllowUnencrypted or DropUnencrypted) are specified.",
+    )
+
+
 def interface_in_use(interface_id: str, vm_id: str) -> AzureError:
     return refused(
         "NicInUse",
@@ -186,6 +203,14 @@ def public_address_allocated(address_id: str, user: str) -> AzureError:
         f"Public IP address {address_id} can not be deleted since it is still allocated to resource {user}. In order "
         "to delete the public IP, disassociate/detach the Public IP address from the resource.  To learn how to do "
         "this, see aka.ms/deletepublicip.",
+    )
+
+
+def global_address_not_standard(address_id: str) -> AzureError:
+    return refused(
+        "GlobalPublicIPAddressNotSupportedForBasicPublicIpAddress",
+        "Global publicIP addresses are only supported for standard SKU public IP addresses. Public IP address "
+        f"{address_id} is not standard SKU.",
     )
 
 

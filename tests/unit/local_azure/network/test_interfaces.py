@@ -169,9 +169,59 @@ def test_address_availability(cloud: Cloud) -> None:
     assert taken == {
         "available": False,
         "availableIPAddresses": ["10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.8", "10.0.0.9"],
+        "isPlatformReserved": False,
     }
-    assert free == {"available": True}
+    assert free == {"available": True, "isPlatformReserved": False}
+    reserved = cloud.get(f"{VNET}/CheckIPAddressAvailability?ipAddress=10.0.0.1").json()
+    assert (reserved["available"], reserved["isPlatformReserved"]) == (False, True)
     assert outside["error"]["code"] == "PrivateIPAddressNotInAnySubnet"
+
+
+def test_a_label_makes_a_full_name_inside_the_network(cloud: Cloud) -> None:
+    body = interface(configuration(cloud), dnsSettings={"internalDnsNameLabel": "win1"})
+    assert cloud.put(NIC, body).status_code == 200
+    names = cloud.get(NIC).json()["properties"]["dnsSettings"]
+    assert names["internalFqdn"] == f"win1.{names['internalDomainNameSuffix']}"
+
+
+def test_application_gateways_lead_to_primary_configurations_only(cloud: Cloud) -> None:
+    pools = [{"id": str(cloud.id("applicationGateways/g/backendAddressPools/p"))}]
+    second = configuration(cloud, applicationGatewayBackendAddressPools=pools)
+    second["name"], second["properties"]["primary"] = "second", False
+    answer = cloud.put(NIC, interface(configuration(cloud, applicationGatewayBackendAddressPools=[])) | {})
+    assert (
+        "applicationGatewayBackendAddressPools" not in answer.json()["properties"]["ipConfigurations"][0]["properties"]
+    )
+    body = interface(configuration(cloud))
+    body["properties"]["ipConfigurations"].append(second)
+    refused = cloud.put(NIC, body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (
+        400,
+        "ApplicationGatewayLoadBalancingNotSupportedOnSecondaryIpConfigurations",
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "tier", "protection"),
+    [("2020-04-01", False, False), ("2022-01-01", True, False), ("2022-05-01", True, True)],
+)
+def test_older_versions_tell_less_of_an_address(cloud: Cloud, version: str, tier: bool, protection: bool) -> None:
+    path = f"{cloud.made.group('rg')}/providers/Microsoft.Network/publicIPAddresses/win1-ip"
+    shown = cloud.made.client.get(path, params={"api-version": version}).json()
+    assert ("tier" in shown["sku"], "ddosSettings" in shown["properties"]) == (tier, protection)
+
+
+def test_a_global_address_is_standard(cloud: Cloud) -> None:
+    body = {"location": "westeurope", "sku": {"name": "Basic", "tier": "Global"}, "properties": {}}
+    refused = cloud.put("publicIPAddresses/wide", body)
+    assert refused.json()["error"]["code"] == "GlobalPublicIPAddressNotSupportedForBasicPublicIpAddress"
+
+
+def test_dns_labels_are_free_until_an_address_has_them(cloud: Cloud) -> None:
+    path = "/subscriptions/{}/providers/Microsoft.Network/locations/westeurope/CheckDnsNameAvailability"
+    path = path.format(cloud.made.azure.settings.subscription_id)
+    found = [cloud.get(f"{path}?domainNameLabel={label}").json() for label in ("win1-access", "nobodys")]
+    assert found == [{"available": False}, {"available": True}]
 
 
 def test_public_addresses_come_from_this_instance_and_differ(cloud: Cloud) -> None:
@@ -348,10 +398,11 @@ def test_a_put_loses_every_setting_it_does_not_state(cloud: Cloud) -> None:
     assert settings.keys() & bare["properties"].keys() == {
         "enableIPForwarding",
         "dnsSettings",
+        "disableTcpStateTracking",
         "nicType",
         "auxiliaryMode",
     }
-    assert bare["properties"]["enableIPForwarding"] is False
+    assert bare["properties"]["enableIPForwarding"] is bare["properties"]["disableTcpStateTracking"] is False
     assert bare["properties"]["dnsSettings"]["dnsServers"] == []
     assert "internalDnsNameLabel" not in bare["properties"]["dnsSettings"]
     assert (bare["properties"]["nicType"], bare["properties"]["auxiliaryMode"]) == ("Standard", "None")
@@ -479,6 +530,7 @@ def test_an_address_keeps_what_a_put_states_and_loses_the_rest(cloud: Cloud) -> 
     bare = {"location": "westeurope", "sku": {"name": "Standard"}, "properties": {"publicIPAllocationMethod": "Static"}}
     assert cloud.put(ADDRESS, bare).status_code == 200
     left = cloud.get(ADDRESS).json()
-    assert settings.keys() & left["properties"].keys() == {"idleTimeoutInMinutes", "ipTags"}
+    assert settings.keys() & left["properties"].keys() == {"idleTimeoutInMinutes", "ipTags", "ddosSettings"}
+    assert left["properties"]["ddosSettings"] == {"protectionMode": "VirtualNetworkInherited"}
     assert (left["properties"]["idleTimeoutInMinutes"], left["properties"]["ipTags"]) == (4, [])
     assert not {"zones", "tags"} & left.keys()

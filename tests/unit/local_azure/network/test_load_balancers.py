@@ -242,8 +242,118 @@ def test_an_internal_frontend_takes_an_address_of_its_subnet(cloud: Cloud) -> No
     assert cloud.get(check).json()["available"] is False
 
 
+def balanced(cloud: Cloud) -> Json:
+    """The load balancer with a rule for web traffic, its probe, and rules for what goes out."""
+    body: Json = cloud.get(LB).json()
+    frontend = {"id": str(cloud.id(f"{LB}/frontendIPConfigurations/public"))}
+    pool = pool_reference(cloud)[0]
+    body["properties"] |= {
+        "probes": [{"name": "alive", "properties": {"protocol": "Http", "port": 80, "requestPath": "/"}}],
+        "loadBalancingRules": [
+            {
+                "name": "desk",
+                "properties": {
+                    "frontendIPConfiguration": frontend,
+                    "backendAddressPool": pool,
+                    "probe": {"id": str(cloud.id(f"{LB}/probes/alive"))},
+                    "protocol": "Tcp",
+                    "frontendPort": 3389,
+                    "backendPort": 3389,
+                },
+            }
+        ],
+        "outboundRules": [
+            {
+                "name": "out",
+                "properties": {"frontendIPConfigurations": [frontend], "backendAddressPool": pool, "protocol": "All"},
+            }
+        ],
+    }
+    return body
+
+
+def test_rules_and_probes_have_their_defaults_and_show_who_refers_to_them(cloud: Cloud) -> None:
+    assert cloud.put(LB, balanced(cloud)).status_code == 200
+    shown = cloud.get(LB).json()["properties"]
+    rule, probe, out = (shown[part][0] for part in ("loadBalancingRules", "probes", "outboundRules"))
+    named = {"id": rule["id"]}
+    assert probe["properties"] == {
+        "provisioningState": "Succeeded",
+        "protocol": "Http",
+        "port": 80,
+        "requestPath": "/",
+        "intervalInSeconds": 15,
+        "numberOfProbes": 2,
+        "probeThreshold": 1,
+        "loadBalancingRules": [named],
+    }
+    own = rule["properties"]
+    assert (own["loadDistribution"], own["idleTimeoutInMinutes"], own["disableOutboundSnat"]) == ("Default", 4, False)
+    assert own["backendAddressPools"] == [own["backendAddressPool"]] == pool_reference(cloud)
+    assert out["properties"]["allocationPolicy"] == {"onDemandAllocation": False, "portReuse": "FirstAvailable"}
+    frontend, pool = shown["frontendIPConfigurations"][0]["properties"], shown["backendAddressPools"][0]["properties"]
+    assert frontend["loadBalancingRules"] == pool["loadBalancingRules"] == [named]
+    assert frontend["outboundRules"] == pool["outboundRules"] == [{"id": out["id"]}]
+    for part, one in (("loadBalancingRules", rule), ("probes", probe), ("outboundRules", out)):
+        assert cloud.get(f"{LB}/{part}/{one['name']}").json() == one
+    assert cloud.get(f"{LB}/probes/none").json()["error"]["code"] == "NotFound"
+
+
+def test_a_balancing_rule_leads_to_the_first_member_of_its_pool(cloud: Cloud) -> None:
+    cloud.put(LB, balanced(cloud))
+    nic = cloud.get(NIC).json()
+    own = nic["properties"]["ipConfigurations"][0]["properties"]
+    own["loadBalancerInboundNatRules"] = []
+    own["loadBalancerBackendAddressPools"] = pool_reference(cloud)
+    assert cloud.put(NIC, nic).status_code == 200
+    assert (3389, 3389) in ways(cloud)
+    interfaces = cloud.get(f"{LB}/networkInterfaces").json()["value"]
+    assert [one["name"] for one in interfaces] == ["win1-nic"]
+
+
+def test_two_rules_do_not_share_a_port(cloud: Cloud) -> None:
+    body = balanced(cloud)
+    body["properties"]["loadBalancingRules"][0]["properties"]["frontendPort"] = 50001
+    refused = cloud.put(LB, body)
+    assert error_code(refused.json()) == "RulesUseSameFrontendPortProtocolAndFrontendIPConfig"
+
+
+def test_a_pool_is_put_by_itself_with_members_by_address(cloud: Cloud) -> None:
+    network = {"id": str(cloud.id("virtualNetworks/access-vnet"))}
+    member = {"name": "one", "properties": {"ipAddress": "10.0.0.9", "virtualNetwork": network}}
+    made = cloud.put(f"{LB}/backendAddressPools/more", {"properties": {"loadBalancerBackendAddresses": [member]}})
+    assert (made.status_code, made.json()["properties"]["provisioningState"]) == (201, "Updating")
+    shown = cloud.get(f"{LB}/backendAddressPools/more").json()
+    assert shown["properties"]["provisioningState"] == "Succeeded"
+    address = shown["properties"]["loadBalancerBackendAddresses"][0]
+    assert (address["name"], address["properties"]["ipAddress"]) == ("one", "10.0.0.9")
+    assert cloud.delete(f"{LB}/backendAddressPools/more").status_code == 202
+    assert cloud.get(f"{LB}/backendAddressPools/more").status_code == 404
+
+
+def test_a_basic_load_balancer_has_no_outbound_rules(new_cloud: NewCloud) -> None:
+    cloud = new_cloud(SCENARIO)
+    assert cloud.put("loadBalancers/old", {"location": "westeurope", "properties": {}}).status_code == 201
+    shown = cloud.get("loadBalancers/old").json()
+    assert "outboundRules" not in shown["properties"]
+    assert shown["properties"]["inboundNatPools"] == shown["properties"]["loadBalancingRules"] == []
+
+
+def test_frontends_in_a_subnet_have_an_address_each(new_cloud: NewCloud) -> None:
+    cloud = new_cloud(SCENARIO)
+    subnet = {"subnet": {"id": str(cloud.id("virtualNetworks/access-vnet/subnets/open"))}}
+    frontends = [{"name": name, "properties": dict(subnet)} for name in ("one", "two")]
+    body = {
+        "location": "westeurope",
+        "sku": {"name": "Standard"},
+        "properties": {"frontendIPConfigurations": frontends},
+    }
+    made = cloud.put("loadBalancers/inner", body).json()["properties"]
+    addresses = [one["properties"]["privateIPAddress"] for one in made["frontendIPConfigurations"]]
+    assert (made["provisioningState"], addresses) == ("Updating", ["10.0.1.4", "10.0.1.5"])
+
+
 def test_what_is_not_rehearsed_is_said(cloud: Cloud) -> None:
-    body = cloud.get(LB).json()
-    body["properties"]["loadBalancingRules"] = [{"name": "web"}]
-    answer = cloud.put(LB, body)
+    body = {"location": "westeurope", "sku": {"name": "Standard", "tier": "Global"}, "properties": {}}
+    answer = cloud.put("loadBalancers/wide", body)
     assert (answer.status_code, error_code(answer.json())) == (501, "NotInLocalAzure")

@@ -20,6 +20,18 @@ _PROBES = 66
 _LATENCY = 27
 
 
+#: What is wrong with the way to where no route leads.
+_UNROUTED: list[Json] = [
+    {"origin": "Local", "severity": "Error", "type": "RouteMissing", "context": []},
+    {
+        "origin": "Outbound",
+        "severity": "Error",
+        "type": "UserDefinedRoute",
+        "context": [{"key": "RouteType", "value": "Default"}],
+    },
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class End:
     """One end of the check; `resource` is None for an address outside of Azure."""
@@ -33,11 +45,14 @@ def stand_in(name: str) -> str:
     return str(ipaddress.IPv4Address("198.51.100.0") + 1 + uuid.uuid5(uuid.NAMESPACE_DNS, name).int % 254)
 
 
-def report(source: End, destination: End, outbound: Verdict, inbound: Verdict | None) -> Json:
-    """The result document. `inbound` is what the destination's groups say, None where it isn't in Azure."""
-    kind = "Internet" if destination.resource is None else "VirtualNetwork"
+def report(source: End, destination: End, outbound: Verdict, inbound: Verdict | None, *, routed: bool) -> Json:
+    """The result document. `inbound` is what the destination's groups say, None where it isn't in Azure.
+
+    `routed` is False for a private address outside of the network: no route leads there.
+    """
+    kind = "Internet" if routed and destination.resource is None else "VirtualNetwork"
     first, last = str(uuid.uuid4()), str(uuid.uuid4())
-    reached = outbound.allowed and (inbound is None or inbound.allowed)
+    reached = routed and outbound.allowed and (inbound is None or inbound.allowed)
     hops = [
         {
             "type": "Source",
@@ -47,10 +62,10 @@ def report(source: End, destination: End, outbound: Verdict, inbound: Verdict | 
             "links": [_link(last, kind, timed=reached)],
             "previousHopIds": [],
             "previousLinks": [],
-            "issues": _issues(outbound, "Outbound"),
+            "issues": [*([] if routed else _UNROUTED), *_issues(outbound, "Outbound")],
         },
         {
-            "type": kind,
+            "type": kind if routed else "Destination",
             "id": last,
             **_place(destination),
             "nextHopIds": [],

@@ -89,7 +89,7 @@ def _ip_flow_verify(call: Call) -> Answer:
     guards = call.azure.network.guards(interface, configuration, public=True)
     if guards.subnet is None and guards.network_interface is None:
         raise errors.refused(
-            "NsgsNotAppliedOnNic", f"No network security groups are applied on network interface {interface.id}."
+            "NsgsNotAppliedOnNic", f"No NSG applied on nic to allow or block traffic, nic id {interface.id}."
         )
     verdict = evaluate(
         guards,
@@ -127,7 +127,8 @@ def _configuration_diagnostic(call: Call) -> Answer:
     guards = call.azure.network.guards(interface, configuration, public=True)
     groups = interfaces.application_groups(configuration)
     results: list[Json] = []
-    for profile in reading.objects(call.body, "profiles"):
+    guarded = guards.subnet is not None or guards.network_interface is not None
+    for profile in reading.objects(call.body, "profiles") if guarded else ():
         direction = _direction(profile)
         inbound = direction == "Inbound"
         port = read_port(profile, "destinationPort")

@@ -19,9 +19,9 @@ from ..evaluation import evaluate
 from ..interfaces import records as interfaces
 from ..models import Endpoint, Flow, Verdict
 from ..types import SUBNETS, VIRTUAL_NETWORKS
-from . import connectivity, group_view
+from . import connectivity, effective_routes, group_view
 from . import topology as drawing
-from .targets import answer_later, group_members, primary_configuration
+from .targets import answer_later, group_members, primary_configuration, space_of
 
 _AGENTS = ("networkwatcheragentwindows", "networkwatcheragentlinux")
 _EXTENSIONS = "Microsoft.Compute/virtualMachines/extensions"
@@ -72,7 +72,8 @@ def connectivity_check(call: Call) -> Answer:
         ),
     )
     near = connectivity.End(address=local, resource=source.id)
-    return answer_later(call, connectivity.report(near, far, outbound, inbound))
+    hop = effective_routes.next_hop(ipaddress.ip_address(far.address), space_of(call, interface))
+    return answer_later(call, connectivity.report(near, far, outbound, inbound, routed=hop["nextHopType"] != "None"))
 
 
 def security_group_view(call: Call) -> Answer:
@@ -84,6 +85,8 @@ def security_group_view(call: Call) -> Answer:
     for interface in call.azure.network.interfaces_of_vm(machine.id):
         configuration = primary_configuration(interface)
         guards = call.azure.network.guards(interface, configuration, public=False)
+        if guards.subnet is None and guards.network_interface is None:
+            continue
         subnet = ResourceId.parse(configuration["properties"]["subnet"]["id"])
         shown.append(group_view.interface_view(call.azure.store, interface, subnet, guards, members))
     return answer_later(call, {"networkInterfaces": shown})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...core.call import Answer, Call
-from ...core.operations import Style
+from ...core.operations import Operation, Style
 from ...core.resource_id import ResourceId
 from ...core.store import Resource, Store
 from ...core.wire import Json
@@ -18,6 +18,7 @@ from ..names import check_name
 from ..types import WATCHERS
 
 _GROUP: Final = "NetworkWatcherRG"
+_WRITE_SECONDS: Final = 1.0
 _DELETE_SECONDS: Final = 10.0
 
 
@@ -27,7 +28,7 @@ def show(_call: Call, watcher: Resource) -> Json:
 
 
 def put(call: Call) -> Answer:
-    """Make a watcher, or change its tags; done at once."""
+    """Make a watcher, or change its tags; done at once, with an operation all the same."""
     store = call.azure.store
     existing = store.get(call.id)
     check_preconditions(call, existing)
@@ -38,7 +39,7 @@ def put(call: Call) -> Answer:
         existing.tags = tags
         new_etag(existing)
         store.touch(existing)
-        return Answer(status=200, body=show(call, existing))
+        return _begin(call).answer(200, show(call, existing))
     other = next((one for one in store.list(WATCHERS) if one.location == location), None)
     if other is not None:
         raise errors.refused(
@@ -48,7 +49,7 @@ def put(call: Call) -> Answer:
         )
     watcher = Resource(id=call.id, location=location, tags=tags, properties=_properties())
     store.put(watcher)
-    return Answer(status=201, body=show(call, watcher))
+    return _begin(call).answer(201, show(call, watcher))
 
 
 def delete(call: Call) -> Answer:
@@ -76,6 +77,10 @@ def ensure(store: Store, subscription: str, location: str) -> None:
             properties=_properties(),
         )
     )
+
+
+def _begin(call: Call) -> Operation:
+    return call.azure.operations.start(call, style=Style.NETWORK_PUT, seconds=_WRITE_SECONDS, finish=lambda: None)
 
 
 def _properties() -> Json:

@@ -56,14 +56,20 @@ def check_skus(store: Store, interface: Resource) -> None:
             raise errors.different_skus(first[0], str(resource.id))
 
 
+def balancers_of(interface: Resource) -> list[ResourceId]:
+    """The load balancers that IP configurations of an interface name a part of."""
+    return [
+        ResourceId.parse(item["id"]).parent
+        for configuration in interface.properties["ipConfigurations"]
+        for field in FIELDS
+        for item in configuration["properties"].get(field, [])
+    ]
+
+
 def _with_sku(interface: Resource) -> list[ResourceId]:
-    found: list[ResourceId] = []
-    for configuration in interface.properties["ipConfigurations"]:
-        own = configuration["properties"]
-        found += [ResourceId.parse(item["id"]).parent for field in FIELDS for item in own.get(field, [])]
-        if "publicIPAddress" in own:
-            found.append(ResourceId.parse(own["publicIPAddress"]["id"]))
-    return found
+    configurations = [one["properties"] for one in interface.properties["ipConfigurations"]]
+    addresses = [ResourceId.parse(own["publicIPAddress"]["id"]) for own in configurations if "publicIPAddress" in own]
+    return [*balancers_of(interface), *addresses]
 
 
 def _existing(store: Store, interface: Resource, wanted: ResourceId, part: str, type: str) -> tuple[ResourceId, Json]:

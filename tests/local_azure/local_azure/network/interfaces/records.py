@@ -207,6 +207,8 @@ def _configurations(store: Store, interface: Resource, existing: Resource | None
         properties["primary"] = reading.flag(own, "primary", index == 0)
         if properties["primary"] and properties["privateIPAddressVersion"] != "IPv4":
             raise errors.primary_version(str(interface.id.child("ipConfigurations", name)))
+        if not properties["primary"] and "applicationGatewayBackendAddressPools" in properties:
+            raise errors.gateway_on_secondary(str(interface.id), name)
         made.append({"name": name, "properties": properties})
     if sum(1 for one in made if one["properties"]["primary"]) != 1:
         raise errors.refused(
@@ -240,7 +242,7 @@ def _configuration(
     version = reading.choice(own, "privateIPAddressVersion", ("IPv4", "IPv6"), "IPv4")
     address = _address(id, own, old, network, subnet, method == "Static", taken, 6 if version == "IPv6" else 4)
     properties: Json = {
-        **reading.stated(own, CONFIGURATION_KEPT),
+        **{field: value for field, value in reading.stated(own, CONFIGURATION_KEPT).items() if value != []},
         "privateIPAddress": str(address),
         "privateIPAllocationMethod": method,
         "privateIPAddressVersion": version,

@@ -31,10 +31,14 @@ def register(azure: Azure) -> None:
     route("GET", INTERFACES, _list, action=read)
     route("GET", one, _get, action=read)
     route("PUT", one, _put, action=write)
-    route("PATCH", one, tags_handler(lambda call, interface: shapes.interface(interface)), action=write)
+    route("PATCH", one, tags_handler(_show), action=write)
     route("DELETE", one, _delete, action=delete)
     route("GET", f"{one}/ipConfigurations", _list_configurations, action=f"{IP_CONFIGURATIONS}/read")
     route("GET", f"{one}/ipConfigurations/{{name}}", _get_configuration, action=f"{IP_CONFIGURATIONS}/read")
+
+
+def _show(call: Call, interface: Resource) -> Json:
+    return shapes.interface(interface, call.api_version)
 
 
 def _get(call: Call) -> Answer:
@@ -50,17 +54,19 @@ def _expanded(call: Call, interface: Resource) -> Json:
 
     def public_address(id: str) -> Json | None:
         found = store.get(ResourceId.parse(id)) if "ipconfigurations/publicipaddress" in wanted else None
-        return None if found is None or references is None else address_shapes.public_address(found, references)
+        if found is None or references is None:
+            return None
+        return address_shapes.public_address(found, references, call.api_version)
 
     def security_group(id: str) -> Json | None:
         found = store.get(ResourceId.parse(id)) if "networksecuritygroup" in wanted else None
         return None if found is None or references is None else group_shapes.security_group(found, references)
 
-    return shapes.interface(interface, public_address=public_address, security_group=security_group)
+    return shapes.interface(interface, call.api_version, public_address=public_address, security_group=security_group)
 
 
 def _list(call: Call) -> Answer:
-    return Answer(status=200, body={"value": [shapes.interface(one) for one in listed(call, INTERFACES)]})
+    return Answer(status=200, body={"value": [_show(call, one) for one in listed(call, INTERFACES)]})
 
 
 def _put(call: Call) -> Answer:
@@ -79,7 +85,7 @@ def _put(call: Call) -> Answer:
             store.touch(current)
 
     operation = call.azure.operations.start(call, style=Style.NETWORK_PUT, seconds=_WRITE_SECONDS, finish=finish)
-    return operation.answer(200 if existing is not None else 201, shapes.interface(interface))
+    return operation.answer(200 if existing is not None else 201, _show(call, interface))
 
 
 def _delete(call: Call) -> Answer:

@@ -17,8 +17,13 @@ from ..common import child, envelope
 Expand = Callable[[str], Json | None]
 
 
+#: Since when the service tells it (recorded: 2022-01-01 without, 2022-05-01 with).
+_TRACKING_SINCE = "2022-05-01"
+
+
 def interface(
     resource: Resource,
+    api_version: str,
     *,
     public_address: Expand = lambda id: None,
     security_group: Expand = lambda id: None,
@@ -32,7 +37,7 @@ def interface(
         "dnsSettings": {
             "dnsServers": own["dnsServers"],
             "appliedDnsServers": [],
-            **{name: own[name] for name in ("internalDnsNameLabel",) if name in own},
+            **_names(resource),
             "internalDomainNameSuffix": _domain_suffix(resource),
         },
     }
@@ -48,6 +53,8 @@ def interface(
     for name in ("primary", "virtualMachine"):
         if name in own:
             properties[name] = own[name]
+    if api_version[:10] >= _TRACKING_SINCE:
+        properties["disableTcpStateTracking"] = False
     properties |= {
         "hostedWorkloads": [],
         "tapConfigurations": [],
@@ -87,6 +94,12 @@ def configuration(resource: Resource, stored: Json, public_address: Expand) -> J
     if "publicIPAddress" in own:
         properties["publicIPAddress"] = public_address(own["publicIPAddress"]["id"]) or own["publicIPAddress"]
     return child(resource, resource.id.child("ipConfigurations", stored["name"]), properties)
+
+
+def _names(resource: Resource) -> Json:
+    """The label that was asked for and the full name that it makes."""
+    label = resource.properties.get("internalDnsNameLabel")
+    return {"internalDnsNameLabel": label, "internalFqdn": f"{label}.{_domain_suffix(resource)}"} if label else {}
 
 
 def _domain_suffix(resource: Resource) -> str:

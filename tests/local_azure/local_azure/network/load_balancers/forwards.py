@@ -15,7 +15,7 @@ from ...core.resource_id import ResourceId
 from ...core.store import Resource, Store
 from ...core.wire import Json
 from ..types import INTERFACES, LOAD_BALANCERS
-from .records import FRONTENDS, NAT_RULES, find, frontend_ports
+from .records import BALANCING_RULES, FRONTENDS, NAT_RULES, find, frontend_ports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,15 @@ def forwards_to(store: Store, configuration: ResourceId, properties: Json) -> li
             ports = frontend_ports(rule)
             if position < len(ports):
                 found.append(_forward(store, balancer, rule, ports[position]))
+        for rule in balancer.properties[BALANCING_RULES]:
+            own = rule["properties"]
+            # Nothing is probed or spread here: the first member of a pool gets every connection.
+            first = any(
+                one["id"].lower() in pools and members(store, one["id"].lower())[0] == str(configuration)
+                for one in own["backendAddressPools"]
+            )
+            if first and own["protocol"] != "Udp" and own["frontendPort"]:
+                found.append(_forward(store, balancer, rule, own["frontendPort"]))
     return found
 
 

@@ -54,20 +54,9 @@ def replaced(store: Store, id: ResourceId, body: Json, *, basic_allowed: bool) -
     check_envelope(body, "zones", "sku", "extendedLocation")
     given = reading.section(body, "properties")
     reading.check_known(given, _KNOWN, "properties.")
-    sku = reading.section(body, "sku")
-    reading.check_known(sku, {"name", "tier"}, "sku.")
-    name = reading.choice(sku, "name", ("Basic", "Standard")) or "Basic"
-    if existing is not None and name != existing.envelope["sku"]["name"]:
-        raise errors.refused(
-            "PublicIPAddressSkuCannotBeChanged", f"Sku property cannot be changed for public IP address {id}."
-        )
-    if existing is None and name == "Basic" and not basic_allowed:
-        raise errors.refused(
-            "IPv4BasicSkuPublicIpCountLimitReached",
-            "Cannot create more than 0 IPv4 Basic SKU public IP addresses for this subscription in this region.",
-        )
+    sku = _sku(id, existing, reading.section(body, "sku"), basic_allowed=basic_allowed)
     method = reading.choice(given, "publicIPAllocationMethod", ("Dynamic", "Static"), "Dynamic")
-    if name == "Standard" and method == "Dynamic":
+    if sku["name"] == "Standard" and method == "Dynamic":
         raise errors.refused(
             "StandardSkuPublicIPAddressesMustBeStatic",
             f"Standard sku publicIp {id} must have AllocationMethod set to Static.",
@@ -85,11 +74,10 @@ def replaced(store: Store, id: ResourceId, body: Json, *, basic_allowed: bool) -
             "ipTags": reading.objects(given, "ipTags"),
             **reading.stated(given, KEPT),
         },
-        envelope={
-            "sku": {"name": name, "tier": reading.choice(sku, "tier", ("Regional", "Global"), "Regional")},
-            **reading.stated(body, ("extendedLocation",)),
-        },
+        envelope={"sku": sku, **reading.stated(body, ("extendedLocation",))},
     )
+    if sku["name"] == "Standard":
+        address.properties.setdefault("ddosSettings", {"protectionMode": "VirtualNetworkInherited"})
     zones = reading.texts(body, "zones")
     if zones:
         address.envelope["zones"] = zones
@@ -107,6 +95,24 @@ def replaced(store: Store, id: ResourceId, body: Json, *, basic_allowed: bool) -
     if reverse is not None:
         address.properties["reverseFqdn"] = reverse
     return address
+
+
+def _sku(id: ResourceId, existing: Resource | None, given: Json, *, basic_allowed: bool) -> Json:
+    reading.check_known(given, {"name", "tier"}, "sku.")
+    name = reading.choice(given, "name", ("Basic", "Standard")) or "Basic"
+    tier = reading.choice(given, "tier", ("Regional", "Global"), "Regional")
+    if name == "Basic" and tier == "Global":
+        raise errors.global_address_not_standard(str(id))
+    if existing is not None and name != existing.envelope["sku"]["name"]:
+        raise errors.refused(
+            "PublicIPAddressSkuCannotBeChanged", f"Sku property cannot be changed for public IP address {id}."
+        )
+    if existing is None and name == "Basic" and not basic_allowed:
+        raise errors.refused(
+            "IPv4BasicSkuPublicIpCountLimitReached",
+            "Cannot create more than 0 IPv4 Basic SKU public IP addresses for this subscription in this region.",
+        )
+    return {"name": name, "tier": tier}
 
 
 def assign_addresses(store: Store, block: ipaddress.IPv4Network) -> None:
@@ -171,13 +177,17 @@ def _check_label(store: Store, address: Resource, label: str) -> None:
             f"The domain name label {label} is invalid. It must conform to the following regular expression: "
             f"{_LABEL_PATTERN}.",
         )
-    for other in store.list(PUBLIC_ADDRESSES):
-        if (
-            other.id != address.id
-            and other.location == address.location
-            and other.properties.get("domainNameLabel") == label
-        ):
-            raise errors.refused(
-                "DnsRecordInUse",
-                f"DNS record {label}.{address.location}.cloudapp.azure.com is already used by another public IP.",
-            )
+    if not is_free(store, address.location or "", label, but=address.id):
+        raise errors.refused(
+            "DnsRecordInUse",
+            f"DNS record {label}.{address.location}.cloudapp.azure.com is already used by another public IP.",
+        )
+
+
+def is_free(store: Store, location: str, label: str, *, but: ResourceId | None = None) -> bool:
+    """Whether no address of the region, but for one, has this DNS label."""
+    wanted = location.lower().replace(" ", "")
+    return not any(
+        other.id != but and other.location == wanted and other.properties.get("domainNameLabel") == label.lower()
+        for other in store.list(PUBLIC_ADDRESSES)
+    )

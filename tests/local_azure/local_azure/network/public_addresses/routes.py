@@ -22,7 +22,7 @@ from ..common import (
     tags_handler,
 )
 from ..references import References
-from ..types import PUBLIC_ADDRESSES
+from ..types import NAMESPACE, PUBLIC_ADDRESSES
 from . import records, shapes
 
 _WRITE_SECONDS = 1.0
@@ -33,6 +33,9 @@ def register(azure: Azure) -> None:
     route = azure.arm.route
     one = f"{PUBLIC_ADDRESSES}/{{address}}"
     read, write, delete = (f"{PUBLIC_ADDRESSES}/{verb}" for verb in ("read", "write", "delete"))
+    check = "locations/{location}/CheckDnsNameAvailability"
+    right = f"{NAMESPACE}/locations/checkDnsNameAvailability/read"
+    route("GET", f"{NAMESPACE}/{check}", _check_name, action=right, scope="subscription")
     route("GET", PUBLIC_ADDRESSES, _list, action=read, scope="subscription")
     route("GET", PUBLIC_ADDRESSES, _list, action=read)
     route("GET", one, get_handler(_show), action=read)
@@ -42,13 +45,20 @@ def register(azure: Azure) -> None:
 
 
 def _show(call: Call, address: Resource) -> Json:
-    return shapes.public_address(address, References(call.azure.store))
+    return shapes.public_address(address, References(call.azure.store), call.api_version)
 
 
 def _list(call: Call) -> Answer:
     references = References(call.azure.store)
     addresses = listed(call, PUBLIC_ADDRESSES)
-    return Answer(status=200, body={"value": [shapes.public_address(one, references) for one in addresses]})
+    value = [shapes.public_address(one, references, call.api_version) for one in addresses]
+    return Answer(status=200, body={"value": value})
+
+
+def _check_name(call: Call) -> Answer:
+    """Whether a DNS label is free in a region."""
+    label = call.query.get("domainnamelabel", "")
+    return Answer(status=200, body={"available": records.is_free(call.azure.store, call.params["location"], label)})
 
 
 def _put(call: Call) -> Answer:

@@ -22,7 +22,12 @@ KEPT = (
 )
 
 
-def public_address(resource: Resource, references: References) -> Json:
+#: Since when the service tells these (recorded: 2020-04-01 without and 2020-07-01 with the first, 2022-01-01 without
+#: and 2022-05-01 with the second).
+_TIER_SINCE, _DDOS_SINCE = "2020-07-01", "2022-05-01"
+
+
+def public_address(resource: Resource, references: References, api_version: str) -> Json:
     """`ipAddress` is absent while a dynamic address isn't allocated, `ipConfiguration` while nothing uses it."""
     own = resource.properties
     properties: Json = {"provisioningState": own["provisioningState"], "resourceGuid": own["resourceGuid"]}
@@ -35,11 +40,15 @@ def public_address(resource: Resource, references: References) -> Json:
     if "reverseFqdn" in own:
         properties.setdefault("dnsSettings", {})["reverseFqdn"] = own["reverseFqdn"]
     properties["ipTags"] = own["ipTags"]
-    properties |= {name: own[name] for name in KEPT if name in own}
+    kept = [name for name in KEPT if name != "ddosSettings" or api_version[:10] >= _DDOS_SINCE]
+    properties |= {name: own[name] for name in kept if name in own}
     user = references.configuration_of_address.get(resource.id.key)
     if user is not None:
         properties["ipConfiguration"] = {"id": user}
-    return envelope(resource, properties)
+    shown = envelope(resource, properties)
+    if api_version[:10] < _TIER_SINCE:
+        shown["sku"] = {"name": shown["sku"]["name"]}
+    return shown
 
 
 def fqdn(resource: Resource) -> str:

@@ -74,8 +74,10 @@ def _put(call: Call) -> Answer:
     else:
         check_name(call.id.name)
     group = records.replaced(store, call.id, call.body)
+    # New tags alone are there at once, with an operation all the same.
+    state = SUCCEEDED if existing is not None and existing.properties == group.properties else UPDATING
     store.put(group)
-    operation = _begin(call, group, Style.NETWORK_PUT, _WRITE_SECONDS)
+    operation = _begin(call, group, Style.NETWORK_PUT, _WRITE_SECONDS, state=state)
     return operation.answer(200 if existing is not None else 201, _show(call, group))
 
 
@@ -177,13 +179,14 @@ def _begin(
     seconds: float,
     at_end: Callable[[Resource], None] = lambda current: None,
     undo: Callable[[], None] = lambda: None,
+    state: str = UPDATING,
 ) -> Operation:
     """Mark the group as updating and start the operation that makes the write take effect.
 
     Writes on one group are accepted one after the other (a handler never waits), and take effect in that order.
     """
     store = call.azure.store
-    group.properties["provisioningState"] = UPDATING
+    group.properties["provisioningState"] = state
     new_etag(group)
     take_effect = records.accepted(group)
     store.touch(group)

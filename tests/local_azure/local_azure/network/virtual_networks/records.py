@@ -21,6 +21,12 @@ from ..types import SECURITY_GROUPS, VIRTUAL_NETWORKS
 #: Azure keeps the first four addresses of a subnet and the last one.
 _RESERVED_AT_START = 4
 
+#: What a subnet may refer to for its way out, of kinds that aren't here, and not looked for.
+KEPT = ("natGateway", "serviceEndpointPolicies")
+
+#: Each region has one, in the range that Microsoft's edge routers use; they aren't listed anywhere as a whole.
+_REGIONAL_COMMUNITY = "12076:50006"
+
 
 def replaced(store: Store, id: ResourceId, body: Json) -> Resource:
     """The virtual network as a PUT leaves it. The store isn't changed yet.
@@ -39,6 +45,7 @@ def replaced(store: Store, id: ResourceId, body: Json) -> Resource:
         id=id,
         location=location_for(id, body, existing),
         tags=tags_of(body),
+        envelope=reading.stated(body, ("extendedLocation",)),
         properties={
             "provisioningState": "Succeeded",
             "resourceGuid": resource_guid(existing),
@@ -46,9 +53,7 @@ def replaced(store: Store, id: ResourceId, body: Json) -> Resource:
             "subnets": [],
         },
     )
-    servers = reading.texts(reading.section(given, "dhcpOptions"), "dnsServers")
-    if servers:
-        network.properties["dhcpOptions"] = {"dnsServers": servers}
+    network.properties |= _settings(id, given)
     for item in reading.objects(given, "subnets"):
         name = reading.text(item, "name") or ""
         network.properties["subnets"].append(new_subnet(store, network, name, reading.section(item, "properties")))
@@ -58,6 +63,24 @@ def replaced(store: Store, id: ResourceId, body: Json) -> Resource:
             if stored["name"].lower() not in kept:
                 check_unused(store, existing, stored)
     return network
+
+
+def _settings(id: ResourceId, given: Json) -> Json:
+    """What a network may have besides; absent unless it is stated."""
+    found = reading.stated(given, ("flowTimeoutInMinutes",))
+    if given.get("dhcpOptions") is not None:
+        found["dhcpOptions"] = {"dnsServers": reading.texts(reading.section(given, "dhcpOptions"), "dnsServers")}
+    encryption = reading.section(given, "encryption")
+    if encryption:
+        enabled = reading.flag(encryption, "enabled", False)
+        enforcement = reading.choice(encryption, "enforcement", ("AllowUnencrypted", "DropUnencrypted"))
+        if encryption.get("enabled") is None or (enabled and enforcement is None):
+            raise errors.encryption_half_stated(str(id))
+        found["encryption"] = {"enabled": enabled, "enforcement": enforcement or "AllowUnencrypted"}
+    community = reading.text(reading.section(given, "bgpCommunities"), "virtualNetworkCommunity")
+    if community is not None:
+        found["bgpCommunities"] = {"virtualNetworkCommunity": community, "regionalCommunity": _REGIONAL_COMMUNITY}
+    return found
 
 
 def new_subnet(store: Store, network: Resource, name: str, given: Json) -> Json:
@@ -93,7 +116,21 @@ def new_subnet(store: Store, network: Resource, name: str, given: Json) -> Json:
         if found.location != network.location:
             raise errors.invalid_reference(str(group), str(id))
         properties["networkSecurityGroup"] = {"id": str(found.id)}
-    properties["delegations"] = reading.objects(given, "delegations")
+    if given.get("routeTable") is not None:
+        raise errors.not_rehearsed("route tables")
+    properties |= reading.stated(given, KEPT)
+    if given.get("serviceEndpoints") is not None:
+        properties["serviceEndpoints"] = [
+            {"service": reading.text(one, "service") or "", "locations": reading.texts(one, "locations") or ["*"]}
+            for one in reading.objects(given, "serviceEndpoints")
+        ]
+    properties["delegations"] = [
+        {
+            "name": reading.text(one, "name") or "",
+            "serviceName": reading.text(reading.section(one, "properties"), "serviceName") or "",
+        }
+        for one in reading.objects(given, "delegations")
+    ]
     properties["privateEndpointNetworkPolicies"] = (
         reading.choice(
             given,

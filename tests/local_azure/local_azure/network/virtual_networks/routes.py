@@ -48,6 +48,8 @@ def register(azure: Azure) -> None:
     route("GET", subnet, _get_subnet, action=f"{SUBNETS}/read")
     route("PUT", subnet, _put_subnet, action=f"{SUBNETS}/write")
     route("DELETE", subnet, _delete_subnet, action=f"{SUBNETS}/delete")
+    for links in ("ServiceAssociationLinks", "ResourceNavigationLinks"):
+        route("GET", f"{subnet}/{links}", _no_links, action=f"{SUBNETS}/{links}/read")
 
 
 def _show(call: Call, network: Resource) -> Json:
@@ -64,9 +66,11 @@ def _put(call: Call) -> Answer:
     existing = call.azure.store.get(call.id)
     check_preconditions(call, existing)
     network = records.replaced(call.azure.store, call.id, call.body)
+    # New tags alone are there at once, with an operation all the same.
+    state = SUCCEEDED if existing is not None and existing.properties == network.properties else UPDATING
     call.azure.store.put(network)
     call.azure.network.ensure_watcher(network.location or "")
-    operation = _begin(call, network)
+    operation = _begin(call, network, state=state)
     return operation.answer(200 if existing is not None else 201, _show(call, network))
 
 
@@ -132,6 +136,14 @@ def _delete_subnet(call: Call) -> Answer:
     return _begin(call, network, Style.NETWORK_DELETE, _DELETE_SECONDS).answer(202)
 
 
+def _no_links(call: Call) -> Answer:
+    """What services have put into a subnet: none here does."""
+    network = call.azure.store.require_parent(call.id)
+    if network is None or records.find_subnet(network, call.id.name) is None:
+        raise errors.child_not_found(str(call.id))
+    return Answer(status=200, body={"value": []})
+
+
 def _check_availability(call: Call) -> Answer:
     network = call.azure.store.require(call.id)
     text = call.query.get("ipaddress", "")
@@ -149,8 +161,9 @@ def _check_availability(call: Call) -> Answer:
             f"{network.id}.",
         )
     taken = taken_addresses(call.azure.store, network.id)
-    if str(address) not in taken and not records.is_reserved(address, stored):
-        return Answer(status=200, body={"available": True})
+    reserved = records.is_reserved(address, stored)
+    if str(address) not in taken and not reserved:
+        return Answer(status=200, body={"available": True, "isPlatformReserved": False})
     first = int(records.free_address(stored, taken))
     free = [ipaddress.IPv4Address(number) for number in range(first, first + 64)]
     inside = [
@@ -160,7 +173,8 @@ def _check_availability(call: Call) -> Answer:
         and not records.is_reserved(one, stored)
         and any(one in prefix for prefix in records.subnet_prefixes(stored))
     ]
-    return Answer(status=200, body={"available": False, "availableIPAddresses": inside[:5]})
+    body = {"available": False, "availableIPAddresses": inside[:5], "isPlatformReserved": reserved}
+    return Answer(status=200, body=body)
 
 
 def _begin(

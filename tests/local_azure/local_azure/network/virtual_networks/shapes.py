@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from ...core.resource_id import ResourceId
 from ...core.store import Resource
 from ...core.wire import Json
-from ..common import child, envelope
+from ..common import SUCCEEDED, child, envelope
 from ..references import References
+from .records import KEPT
 
 #: Since this version subnets tell what they got from address pools, and those who read one get its users' ids in
 #: capitals, as the service keeps them (recorded: 2022-01-01 without, 2024-01-01 with both).
@@ -46,11 +48,26 @@ def subnet(network: Resource, stored: Json, references: References) -> Json:
     users = references.configurations_of_subnet.get(id.key)
     if users:
         properties["ipConfigurations"] = [{"id": user} for user in users]
-    for name in ("delegations", "privateEndpointNetworkPolicies", "privateLinkServiceNetworkPolicies"):
+    properties |= {name: own[name] for name in KEPT if name in own}
+    if "serviceEndpoints" in own:
+        state = {"provisioningState": properties["provisioningState"]}
+        properties["serviceEndpoints"] = [{**state, **one} for one in own["serviceEndpoints"]]
+    properties["delegations"] = [_delegation(network, id, one) for one in own["delegations"]]
+    for name in ("privateEndpointNetworkPolicies", "privateLinkServiceNetworkPolicies"):
         properties[name] = own[name]
     if "defaultOutboundAccess" in own:
         properties["defaultOutboundAccess"] = own["defaultOutboundAccess"]
     return child(network, id, properties)
+
+
+def _delegation(network: Resource, subnet: ResourceId, stored: Json) -> Json:
+    """To which service a subnet was given; `stored` is {name, serviceName}."""
+    properties = {
+        "provisioningState": SUCCEEDED,
+        "serviceName": stored["serviceName"],
+        "actions": ["Microsoft.Network/virtualNetworks/subnets/action"],
+    }
+    return child(network, subnet.child("delegations", stored["name"]), properties)
 
 
 def virtual_network(network: Resource, references: References) -> Json:
@@ -60,9 +77,10 @@ def virtual_network(network: Resource, references: References) -> Json:
         "resourceGuid": own["resourceGuid"],
         "addressSpace": own["addressSpace"],
     }
-    if "dhcpOptions" in own:
-        properties["dhcpOptions"] = own["dhcpOptions"]
+    properties |= {name: own[name] for name in ("encryption", "flowTimeoutInMinutes", "dhcpOptions") if name in own}
     properties["subnets"] = [subnet(network, stored, references) for stored in own["subnets"]]
     properties["virtualNetworkPeerings"] = []
     properties["enableDdosProtection"] = False
+    if "bgpCommunities" in own:
+        properties["bgpCommunities"] = own["bgpCommunities"]
     return envelope(network, properties)
