@@ -5,7 +5,8 @@
 
 Ansible starts a process for each module, and each loads the SDKs: that is most of what a run costs. Here a process that
 has loaded them waits, and forks for each module that Ansible starts. What the module is, gets and does stays the same:
-the file that Ansible made is run with its own environment, folder and standard streams, in a process of its own.
+the file that Ansible made is run with its own environment, folder and standard streams, in a process of its own. Only
+the source in it is not compiled again where the same has been compiled here.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ import sys
 import tempfile
 import traceback
 import typing as t
+import zipimport
 from importlib import import_module
 from pathlib import Path
 
 if t.TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterator
+    from types import CodeType, TracebackType
 
 LIBRARIES = (
     "azure.identity",
@@ -40,6 +43,7 @@ LIBRARIES = (
 NAME_LENGTH = 15
 """As much of a process's name as Linux keeps."""
 
+_PLUGINS = Path(__file__).parents[3] / "plugins"
 _HEAD = 4
 _HANDLES = 1 << 16
 _KILLED = 137
@@ -113,8 +117,32 @@ def serve(listening: int, parent: int, mark: str) -> None:
     """
     for name in LIBRARIES:
         import_module(name)
+    _compile_once()
     gc.freeze()  # what is shared with every fork is not to be looked through, and so copied, by each
     _Server(listening, parent, mark).run()
+
+
+def _compile_once() -> None:
+    """Compile what modules bring along in their archives, so that a fork that imports from one need not."""
+    loader: t.Any = zipimport  # all source of an archive goes through one function of it, which has no public name
+    compile_source = loader._compile_source
+    compiled = {source: compile_source(name, source) for name, source in _sources()}
+
+    def compiled_source(name: str, source: bytes) -> CodeType:
+        return compiled.get(source) or t.cast("CodeType", compile_source(name, source))
+
+    loader._compile_source = compiled_source
+
+
+def _sources() -> Iterator[tuple[str, bytes]]:
+    """The collection's modules and module_utils, and as much of Ansible's as its modules always bring along."""
+    import_module("ansible.module_utils.basic")
+    own = _PLUGINS.glob("module*/**/*.py")
+    found = [
+        getattr(module, "__file__", None) for name, module in sys.modules.items() if "ansible.module_utils." in name
+    ]
+    for path in (*map(str, own), *filter(None, found)):
+        yield path, Path(path).read_bytes()
 
 
 class _Server:
