@@ -176,7 +176,7 @@ def test_a_vaults_certificate_of_an_authority_wants_its_chain(office: Office, tm
     """The vault has the chain beside the private key only, and that is never asked for."""
     office.vault()
     office.grant("Key Vault Crypto User")
-    keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)]
+    keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _each in range(3)]
     root = certificate(keys[0], name="Root", is_ca=True, usages=())
     middle = certificate(keys[1], name="Middle", issuer=(root, keys[0]), is_ca=True, usages=())
     own = certificate(keys[2], issuer=(middle, keys[1]))

@@ -204,7 +204,7 @@ def test_what_a_vm_does_not_allow_now_is_told_from_what_it_never_will(
     bench.fault(path="virtualMachines/win1", status=409, code="OperationNotAllowed", message=text)
     with pytest.raises(AccessError) as caught:
         compute.read_vm(bench.clients(), TARGET)
-    assert type(caught.value) is kind
+    assert caught.type is kind
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ class Authorities:
 
 @pytest.fixture(scope="module")
 def authorities(key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey) -> Authorities:
-    keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
+    keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _each in range(2)]
     root = certificate(other_key, name="Root", is_ca=True, usages=())
     upper = certificate(keys[0], name="Upper", issuer=(root, other_key), is_ca=True, usages=())
     lower = certificate(keys[1], name="Lower", issuer=(upper, keys[0]), is_ca=True, usages=())
