@@ -8,12 +8,15 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import ROLE
+from ansible_collections.azvm.access.tests.integration.support.controller import Json
 from ansible_collections.azvm.access.tests.integration.support.stock_clients import whoami
 
 if t.TYPE_CHECKING:
     from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
-    from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Finished, Json
+    from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Finished
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "role-bad-days.yml"
 OFF, ON = "parked", "filtered"
@@ -27,28 +30,46 @@ def changes(run: Finished, host: str) -> list[str]:
     return [task.rpartition("| ")[2] for task in run.changed(host)]
 
 
-def test_check_mode_predicts_what_each_part_alone_then_does(azure: Azure, controller: Controller) -> None:
+VM: Json = {
+    "resource_group": "access-bad",
+    "allowed_sources": ["127.0.0.1"],
+    "enable_winrm_start_vm": True,
+    "enable_winrm_probe_timeout": 60,
+}
+# What only a real run can know: whatever is in a certificate.
+UNKNOWN = {"thumbprint", "not_after", "secret_url", "channel"}
+
+
+def predicted(controller: Controller, *names: str) -> Finished:
+    return controller.play(ROLE, "--check", "--diff", hosts=dict.fromkeys(names, VM)).succeeded()
+
+
+def test_check_mode_predicts_and_writes_nothing(azure: Azure, controller: Controller) -> None:
     """Of a deallocated VM and a running one, on which nothing is prepared."""
     azure.start_over(SCENARIO)
-    vm: Json = {
-        "resource_group": "access-bad",
-        "allowed_sources": ["127.0.0.1"],
-        "enable_winrm_start_vm": True,
-        "enable_winrm_probe_timeout": 60,
-    }
 
-    checked = controller.play(ROLE, "--check", "--diff", hosts={OFF: vm, ON: vm}).succeeded()
+    run = predicted(controller, OFF, ON)
 
     assert azure.writes() == []
     assert not controller.trust.exists()
-    assert changes(checked, OFF) == ["Start the VM", CERTIFICATE, LISTENER, RULE, TRUST[0]]
-    assert changes(checked, ON) == [CERTIFICATE, LISTENER, RULE, TRUST[0]]
-    foreseen = checked.of(CERTIFICATE, OFF)
+    assert changes(run, OFF) == ["Start the VM", CERTIFICATE, LISTENER, RULE, TRUST[0]]
+    assert changes(run, ON) == [CERTIFICATE, LISTENER, RULE, TRUST[0]]
+    foreseen = run.of(CERTIFICATE, OFF)
     assert foreseen["diff"]["after"]["vault"]["name"] == foreseen["certificate"]["vault"]["name"]
+    # The way to a VM that does not run is not known either.
+    for name, unknown in ((ON, UNKNOWN), (OFF, {*UNKNOWN, "address"})):
+        result = run.fact("enable_winrm_result", name)
+        assert {key for key, value in result.items() if value is None} == unknown
+
+
+@pytest.mark.full
+def test_each_part_alone_does_what_was_predicted(azure: Azure, controller: Controller) -> None:
+    azure.start_over(SCENARIO)
+    checked = predicted(controller, OFF)
 
     parts = ("power", "rule", "certificate", "listener", "probe", "hand_over")
     runs = {
-        part: controller.play(ROLE, "--tags", f"enable_winrm_{part}", hosts={OFF: vm}).succeeded() for part in parts
+        part: controller.play(ROLE, "--tags", f"enable_winrm_{part}", hosts={OFF: VM}).succeeded() for part in parts
     }
 
     assert {part: changes(run, OFF) for part, run in runs.items()} == {
@@ -59,13 +80,8 @@ def test_check_mode_predicts_what_each_part_alone_then_does(azure: Azure, contro
         "probe": [],
         "hand_over": TRUST,
     }
-    result = runs["hand_over"].fact("enable_winrm_result")
-    predicted = {name: checked.fact("enable_winrm_result", name) for name in (OFF, ON)}
-    # What only a real run can know: whatever is in a certificate, and the way to a VM that does not run.
-    unknown = {"thumbprint", "not_after", "secret_url", "channel"}
-    assert {key for key, value in predicted[ON].items() if value is None} == unknown
-    assert {key for key, value in predicted[OFF].items() if value is None} == {*unknown, "address"}
+    result, foreseen = (run.fact("enable_winrm_result") for run in (runs["hand_over"], checked))
     for key in ("port", "vault", "trust_file"):
-        assert result[key] == predicted[OFF][key]
-    assert runs["rule"].of(RULE)["rule"] == checked.of(RULE, OFF)["rule"]
+        assert result[key] == foreseen[key]
+    assert runs["rule"].of(RULE)["rule"] == checked.of(RULE)["rule"]
     assert whoami(result["address"], Path(result["trust_file"]), azure.server.env) == rf"{OFF}\azureuser"
