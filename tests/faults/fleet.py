@@ -26,6 +26,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure, Fault
     from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Finished, Json, Run
 
+#: As long as a run of dozens of islands may take.
+RUN_SECONDS = 1800.0
+
 _RUN_COMMANDS = "Microsoft.Compute/virtualMachines/runCommands"
 _UNCLEAR = ("Traceback", "MODULE FAILURE", "Module result deserialization")
 
@@ -48,7 +51,7 @@ class Fleet:
         return self.controller.begin(PLAY, "--forks", str(forks), hosts=self._hosts(numbers))
 
     def run(self, numbers: Iterable[int], *, forks: int = 6) -> Finished:
-        return self.begin(numbers, forks=forks).wait(1800)
+        return self.begin(numbers, forks=forks).wait(RUN_SECONDS)
 
     def fault(self, number: int, action: str, **wish: t.Any) -> Fault:
         """A fault for the requests of one island's run."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import typing as t
 
-from ansible_collections.azvm.access.tests.faults.conftest import extent_of, roles_of
+from ansible_collections.azvm.access.tests.faults.conftest import extent_of
 from ansible_collections.azvm.access.tests.faults.jobs import JOBS
 from ansible_collections.azvm.access.tests.faults.trial import KILLED, KINDS, WRITE_KINDS, Trial, carried_out
 
@@ -25,41 +25,20 @@ if t.TYPE_CHECKING:
 
 PARTS = 4
 FORKS = 6
-#: How many kills a sample has, at writes and at other requests; for the main job more than for the others.
-KILLS = {"enable_winrm": (4, 2)}
-FEW = (2, 1)
+#: A turn of its own.
+KILLS = -1
+#: In a sample: kills at writes and at other requests, and other faults; for the main job more than for the others.
+SAMPLES = {"enable_winrm": (4, 2, 1)}
+SMALL = (2, 1, 1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parts, so that they run side by side; and as many turns as there are kinds, for every kind at each request."""
+    """Parts, so that they run side by side; kills, and as many turns as it takes to try every kind at each request."""
     extent = extent_of(metafunc.config)
-    if "turn" in metafunc.fixturenames:
-        metafunc.parametrize("turn", range(len(KINDS) if extent == "all" else 1))
-        metafunc.parametrize("role", roles_of(metafunc.config, 2))
-    else:
-        metafunc.parametrize("role", JOBS)
+    turns_of: dict[Extent, Sequence[int]] = {"sample": [0], "each": [KILLS, 0], "all": range(KILLS, len(KINDS))}
+    metafunc.parametrize("turn", turns_of[extent], ids=lambda turn: "killed" if turn == KILLS else f"turn{turn}")
     metafunc.parametrize("part", range(1 if extent == "sample" else PARTS))
-
-
-def test_killed_at_a_request(
-    *,
-    fleet: Callable[[str, int], Fleet],
-    undisturbed: Callable[[str], Undisturbed],
-    role: str,
-    part: int,
-    extent: Extent,
-    seed: int,
-    note: Note,
-) -> None:
-    before = undisturbed(role)
-
-    chosen: Sequence[Request] = before.requests[part::PARTS]
-    if extent == "sample":
-        at_writes, elsewhere = KILLS.get(role, FEW)
-        others = [one for one in before.requests if not one.writes]
-        dice = random.Random(f"{role} {seed}")  # noqa: S311 - any of them will do, the same each time
-        chosen = [*dice.sample(before.writes, at_writes), *dice.sample(others, elsewhere)]
-    converge(fleet, before, role, [(request, KILLED) for request in chosen], note)
+    metafunc.parametrize("role", JOBS)
 
 
 def test_a_fault_at_a_request(
@@ -74,21 +53,12 @@ def test_a_fault_at_a_request(
     note: Note,
 ) -> None:
     before = undisturbed(role)
-
-    wanted = turns(before.requests, KINDS, turn + seed)[part::PARTS]
-    wanted += turns(before.writes, WRITE_KINDS, turn + seed)[part::PARTS]
+    kills = [(request, KILLED) for request in before.requests]
+    others = turns(before.requests, KINDS, turn + seed) + turns(before.writes, WRITE_KINDS, turn + seed)
     if extent == "sample":
-        wanted = random.Random(f"{role} {seed}").sample(wanted, len(KINDS))  # noqa: S311 - as above
-    converge(fleet, before, role, wanted, note)
-
-
-def turns(requests: Sequence[Request], kinds: Sequence[str], first: int) -> Wanted:
-    """Each request with a kind of fault; the kinds take turns."""
-    return [(request, kinds[n % len(kinds)]) for n, request in enumerate(requests, start=first)]
-
-
-def converge(fleet: Callable[[str, int], Fleet], before: Undisturbed, role: str, wanted: Wanted, note: Note) -> None:
-    """Run an island with each fault, and all of them again without."""
+        wanted = sample(kills, others, role, seed)
+    else:
+        wanted = (kills if turn == KILLS else others)[part::PARTS]
     untouched = len(wanted) + 1
     islands = fleet(role, untouched)
     islands.start_over()
@@ -102,3 +72,19 @@ def converge(fleet: Callable[[str, int], Fleet], before: Undisturbed, role: str,
     assert [wanted[n - 1] for n, trial in trials.items() if trial.tried.met is None] == []
     assert islands.island(islands.azure.state(), untouched).differences(beginning) == []
     assert islands.azure.secrets().leaks(islands.controller.folder) == []
+
+
+def sample(kills: Wanted, others: Wanted, role: str, seed: int) -> Wanted:
+    """Some of each, the same ones each time."""
+    dice = random.Random(f"{role} {seed}")  # noqa: S311 - any of them will do
+    at_writes, elsewhere, more = SAMPLES.get(role, SMALL)
+    return [
+        *dice.sample([one for one in kills if one[0].writes], at_writes),
+        *dice.sample([one for one in kills if not one[0].writes], elsewhere),
+        *dice.sample(others, more),
+    ]
+
+
+def turns(requests: Sequence[Request], kinds: Sequence[str], first: int) -> Wanted:
+    """Each request with a kind of fault; the kinds take turns."""
+    return [(request, kinds[n % len(kinds)]) for n, request in enumerate(requests, start=first)]

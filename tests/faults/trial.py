@@ -11,7 +11,7 @@ import typing as t
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.azvm.access.tests.faults.fleet import unclear
+from ansible_collections.azvm.access.tests.faults.fleet import RUN_SECONDS, unclear
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -153,10 +153,11 @@ def carried_out(fleet: Fleet, trials: dict[int, Trial], before: Undisturbed, *, 
     killed = {n: one for n, one in trials.items() if one.tried.kind == KILLED}
     others = [n for n in trials if n not in killed]
 
-    first = fleet.run(others, forks=forks) if others else None
+    running = fleet.begin(others, forks=forks) if others else None
     for first_of_some in range(0, len(killed), _TOGETHER):
         some = list(killed.items())[first_of_some : first_of_some + _TOGETHER]
         _cut_off(fleet, {n: one.faults[0] for n, one in some})
+    first = running.wait(RUN_SECONDS) if running else None
     rules = {rule["id"]: rule for rule in fleet.azure.ask("fault/list")["faults"]}
     fleet.azure.clear_faults()
     second = fleet.run(trials, forks=forks)
