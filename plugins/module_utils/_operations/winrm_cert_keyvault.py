@@ -165,9 +165,9 @@ def run(options: Options, context: Context) -> Outcome:
 def _present(options: Options, context: Context, vm: VirtualMachine, vault_name: str, found: Vault | None) -> Outcome:
     if options.reference:
         require_os_profile(vm)
+        if found:
+            require_region(found, vm.location, vm=str(vm))
         require_running(vm)
-    if found and options.reference:
-        require_region(found, vm.location, vm=str(vm))
     names = _names(options, context, vm)
     vault = settled_vault(options.vault(vault_name, vm), found, context)
     # Only check mode knows a vault without an endpoint: one that would be made. It can hold nothing yet.
@@ -185,6 +185,11 @@ def _present(options: Options, context: Context, vm: VirtualMachine, vault_name:
     vm = _quiet(context, vm, options.target)
     before = _references(options, vm.secrets, uri)
     secrets = _settled_references(options, context, vm, vault, url) if options.reference else vm.secrets
+    # Another run may have made one at the same moment: both go on with the newest.
+    latest = holder.current() if holder and reason and not context.check_mode else None
+    if latest and latest.secret_url != url:
+        certificate, url = latest, latest.secret_url
+        secrets = _settled_references(options, context, vm, vault, url) if options.reference else secrets
     references = _references(options, secrets, uri)
     return Outcome(
         name="certificate",

@@ -23,14 +23,8 @@ def test_two_runs_on_one_vm_at_the_same_moment(job: Job, tmp_path: Path) -> None
         runs = [each.begin(enable_winrm_probe_timeout=15) for each in (job, Job(azure=job.azure, controller=other))]
         ends = [run.wait() for run in runs]
 
-    # Each may have made a version before it could see that of the other. The listener has one of them, and the run that
-    # looks for the other one says so; nothing else may stop it.
-    failures = [failed for end in ends for failed in end.failures()]
-    assert [failed.result["failure"]["code"] for failed in failures] in ([], ["CertificateMismatch"]), failures
-    for failed in failures:
-        assert all(one["tags"]["thumbprint_sha256"] in failed.result["msg"] for one in job.versions())
-        assert "the listener still uses another certificate" in failed.result["msg"]
-        job.run().succeeded()
+    for end in ends:
+        end.succeeded()
     job.azure.mark()
     job.run().succeeded()
 
