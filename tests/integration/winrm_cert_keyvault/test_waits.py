@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from azure.mgmt.compute.models import VirtualMachineUpdate
 
 from ansible_collections.azvm.access.plugins.module_utils._operations import winrm_cert_keyvault
 from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
@@ -76,7 +77,8 @@ def test_certificates_that_are_never_installed(bench: Bench) -> None:
 def test_an_update_of_somebody_else_that_never_ends(bench: Bench) -> None:
     made = bench.run().thing
     bench.control.fault("stuck", method="PATCH", path="/virtualMachines/win1$")
-    bench.refer(bench.references())
+    tagged = VirtualMachineUpdate(tags={"team": "web"})
+    bench.azure.compute.virtual_machines.begin_update(GROUP, NAME, tagged, polling=False)
     second_look = bench.control.fault("delay", method="GET", path="/virtualMachines/win1$", nth=2)
 
     said = given_up(bench, second_look, dns_names=["win1.example.com"])
