@@ -333,7 +333,7 @@ def _is_result(exchange: Exchange) -> bool:
 
 def _kind_of_path(path: str) -> str:
     """A path without the names in it, for what no specification describes."""
-    return "/" + "/".join(_without_names(path.strip("/").split("/")))
+    return "/" + "/".join(_without_names(unquote(path).strip("/").split("/")))
 
 
 def _without_names(segments: list[str]) -> Iterator[str]:

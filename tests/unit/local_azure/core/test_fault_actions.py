@@ -237,8 +237,10 @@ def test_an_operation_that_ends_badly(cloud: Cloud, action: str, code: str) -> N
     group = cloud.network.network_security_groups.get(GROUP, NSG)
     assert group.properties is not None
     assert group.properties.provisioning_state == "Failed"
+    # Tags alone would be there at once.
+    change: Any = {"properties": {"diagnosticsProfile": {"bootDiagnostics": {"enabled": False}}}}
     with pytest.raises(HttpResponseError, match=code):
-        cloud.compute.virtual_machines.begin_update(GROUP, "win1", VirtualMachineUpdate(tags={"a": "b"})).result()
+        cloud.compute.virtual_machines.begin_update(GROUP, "win1", change).result()
     machine = cloud.compute.virtual_machines.get(GROUP, "win1")
     assert machine.properties is not None
     assert machine.properties.provisioning_state == "Failed"
