@@ -154,8 +154,8 @@ GROUPS: dict[str, tuple[Check, ...]] = {
     **{f"witness-{name}": (witness_run(name),) for name in WITNESS_NAMES},
     "faults": (EVERY_FAULT,),
     "faults-full": (FAULTS_FULL,),
-    "test": (SANITY, *LINT, BUILD, UNIT, INTEGRATION, FAULTS, MOLECULE),
-    "test-full": (SANITY, *LINT, BUILD, *FULL, MOLECULE),
+    "test": (*LINT, BUILD, UNIT, INTEGRATION, FAULTS, SANITY, MOLECULE),
+    "test-full": (*LINT, BUILD, *FULL, SANITY, MOLECULE),
 }
 
 
