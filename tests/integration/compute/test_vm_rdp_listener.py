@@ -29,6 +29,7 @@ from ansible_collections.azvm.access.tests.integration.support.controller import
 if t.TYPE_CHECKING:
     from ansible_collections.azvm.access.plugins.module_utils._domain.outcome import Outcome
     from ansible_collections.azvm.access.tests.integration.compute.conftest import Bench
+    from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
 
 PORT = 3389
 PLAY = Path(__file__).parent / "plays" / "rdp_listener.yml"
@@ -319,10 +320,11 @@ def test_bad_options_are_refused_before_any_request(changed: dict[str, t.Any], c
     assert caught.value.code == code
 
 
-def test_the_life_of_a_certificate_by_the_module(bench: Bench, tmp_path: Path) -> None:
+def test_the_life_of_a_certificate_by_the_module(bench: Bench, preloaded: Preloaded, tmp_path: Path) -> None:
     thumbprint = bench.install("win1")
     bench.open(PORT)
-    with Controller(folder=tmp_path / "controller", environment=bench.server.env) as controller:
+    environment = bench.server.env
+    with Controller(folder=tmp_path / "controller", environment=environment, preloaded=preloaded) as controller:
         finished = controller.play(PLAY, "--diff", variables={"thumbprint": thumbprint}).succeeded()
     predicted, made, again = finished.of("Predicted"), finished.of("Made"), finished.of("Again")
     assert predicted["changed"]

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
-from ansible_collections.azvm.access.tests.integration.support.controller import MARK, Controller, Finished, Json, Run
-from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
+from ansible_collections.azvm.access.tests.integration.support.controller import Controller, Finished, Json, Run
 from local_azure.testing import running
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "desks.yml"
 ROLE = Path(__file__).parent / "plays" / "role.yml"
@@ -80,12 +81,6 @@ class Office:
 def azure() -> Iterator[Azure]:
     with running(str(SCENARIO), pace=0.002) as server:
         yield Azure(server=server)
-
-
-@pytest.fixture(scope="module")
-def preloaded() -> Iterator[Preloaded]:
-    with Preloaded(MARK) as made:
-        yield made
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+import pytest
+
 from ansible_collections.azvm.access.tests.integration.support.controller import HOST_FAILED, Json
 
 if t.TYPE_CHECKING:
@@ -153,6 +155,7 @@ def test_each_says_what_to_do_and_then_that_helps(office: Office) -> None:
     assert again.fact("enable_rdp_result", "moved")["unproven"] is None
 
 
+@pytest.mark.full
 def test_runs_that_meet(office: Office) -> None:
     """On one VM, and on VMs that share a security group and a vault."""
     shared = {"plain": {}, "filtered": CERTIFICATE}

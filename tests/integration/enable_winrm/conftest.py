@@ -14,18 +14,18 @@ import pytest
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
 from ansible_collections.azvm.access.tests.integration.support.controller import (
     CLONE,
-    MARK,
     Controller,
     Finished,
     Json,
     Run,
 )
-from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
 from ansible_collections.azvm.access.tests.integration.support.stock_clients import presented, whoami
 from local_azure.testing import running
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
 
 PLAYBOOK = CLONE / "playbooks" / "enable_winrm.yml"
 PLAYS = Path(__file__).parent / "plays"
@@ -116,12 +116,6 @@ class Job:
 def azure() -> Iterator[Azure]:
     with running("windows-vm", pace=0.002) as server:
         yield Azure(server=server)
-
-
-@pytest.fixture(scope="module")
-def preloaded() -> Iterator[Preloaded]:
-    with Preloaded(MARK) as made:
-        yield made
 
 
 @pytest.fixture

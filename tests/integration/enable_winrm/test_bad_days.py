@@ -9,6 +9,8 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.azvm.access.tests.integration.enable_winrm.conftest import INVENTORY_MARK, ROLE, Job
 from ansible_collections.azvm.access.tests.integration.support.controller import HOST_FAILED, Controller, Json
 
@@ -228,6 +230,7 @@ def test_an_inventory_that_is_not_the_roles_own_is_left_alone(azure: Azure, cont
     assert azure.journal() == []
 
 
+@pytest.mark.full
 def test_waits_end_and_the_next_run_goes_on(job: Job) -> None:
     sources = {"Microsoft.Compute": "certificates of the virtual machine win1", "Microsoft.Network": "Port_5986"}
     for provider, what in sources.items():

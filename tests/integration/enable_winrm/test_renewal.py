@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+import pytest
+
 from ansible_collections.azvm.access.tests.integration.support.controller import HOST_FAILED
 
 if t.TYPE_CHECKING:
@@ -97,6 +99,7 @@ def test_a_renewal_that_was_cut_off_goes_on_without_a_gap(job: Job) -> None:
     assert job.connects() == USER
 
 
+@pytest.mark.full
 def test_each_part_of_a_renewal_alone(job: Job) -> None:
     """What is still in use stays: the old reference until the proof, the old certificate in the trust file."""
     job.run().succeeded()

@@ -24,6 +24,8 @@ from local_azure.testing import running
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
+
 GROUP = "access-fleet"
 COUNT = 10
 
@@ -35,10 +37,10 @@ def azure() -> Iterator[Azure]:
 
 
 @pytest.fixture
-def controller(azure: Azure, tmp_path: Path) -> Iterator[Controller]:
+def controller(azure: Azure, preloaded: Preloaded, tmp_path: Path) -> Iterator[Controller]:
     azure.clear_faults()
     azure.start_over()
-    with Controller(folder=tmp_path, environment=azure.server.env) as made:
+    with Controller(folder=tmp_path, environment=azure.server.env, preloaded=preloaded) as made:
         yield made
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.azvm.access.tests.integration.compute.conftest import GROUP, NAME
-from ansible_collections.azvm.access.tests.integration.support.controller import MARK, Controller
-from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
+from ansible_collections.azvm.access.tests.integration.support.controller import Controller
 from ansible_collections.azvm.access.tests.integration.vm_access_reset.conftest import LOCKED, VAULT, Reset, fresh
 from local_azure.testing import running
 
@@ -22,6 +21,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.azvm.access.tests.integration.support.controller import Run
+    from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
     from ansible_collections.azvm.access.tests.integration.vm_access_reset.conftest import Json
     from local_azure.testing import Running
 
@@ -60,12 +60,6 @@ class Job:
 def server() -> Iterator[Running]:
     with running("windows-vm", pace=0.002) as found:
         yield found
-
-
-@pytest.fixture(scope="package")
-def preloaded() -> Iterator[Preloaded | None]:
-    with Preloaded(MARK) as made:
-        yield made
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ def converges(job: Job, variables: Json, wanted: Json, *, more_versions: int = 0
     assert job.vm.control.secrets().leaks(job.controller.home, job.controller.temporary) == []
 
 
+@pytest.mark.full
 def test_killed_again_and_again(job: Job) -> None:
     wanted = undisturbed(job)
     other = {"method": "GET", "nth": random.Random(3389).randint(1, 4)}  # noqa: S311 - any one, the same each time

@@ -16,6 +16,7 @@ from ansible_collections.azvm.access.tests.integration.support.controller import
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ansible_collections.azvm.access.tests.integration.support.preloaded import Preloaded
     from ansible_collections.azvm.access.tests.integration.winrm_cert_keyvault.conftest import Bench, Json
 
 PLAYS = Path(__file__).parent / "plays"
@@ -48,8 +49,9 @@ def test_what_can_not_be_is_refused_before_any_request(bench: Bench, changed: Js
 
 
 @pytest.fixture
-def controller(bench: Bench, tmp_path: Path) -> Iterator[Controller]:
-    with Controller(folder=tmp_path / "controller", environment=bench.control.server.env) as made:
+def controller(bench: Bench, preloaded: Preloaded, tmp_path: Path) -> Iterator[Controller]:
+    environment = bench.control.server.env
+    with Controller(folder=tmp_path / "controller", environment=environment, preloaded=preloaded) as made:
         yield made
 
 
