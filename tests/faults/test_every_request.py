@@ -29,7 +29,7 @@ FORKS = 6
 KILLS = -1
 #: In a sample: kills at writes and at other requests, and other faults; for the main job more than for the others.
 SAMPLES = {"enable_winrm": (4, 2, 1)}
-SMALL = (2, 1, 1)
+SMALL = (1, 1, 1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -55,7 +55,7 @@ def test_any_arguments(desk: Desk, full: bool, name: str) -> None:
     module = importlib.import_module(f"{modules.__name__}.{name}")
 
     @settings(
-        max_examples=1000 if full else 25,
+        max_examples=1000 if full else 15,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(arguments=tasks(module), check_mode=st.booleans())
