@@ -27,7 +27,7 @@ demo-reset: venv ## rehearse playbooks/reset_access.yml on a VM that nobody gets
 rdp-packages: venv
 	@.venv/bin/python scripts/rdp_packages.py
 
-test: venv rdp-packages ## run every check and test (under 15 minutes on 2 cores)
+test: venv rdp-packages ## run every check and test (a quarter of an hour on 2 cores)
 	@$(CHECKS) test
 
 test-full: venv rdp-packages ## the same with the long forms of the tests
