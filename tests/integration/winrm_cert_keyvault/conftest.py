@@ -100,12 +100,18 @@ class Bench:
         self, *, check_mode: bool = False, seconds: float = 60, principal: str = "default", **changed: t.Any
     ) -> Outcome:
         """Run the operation as the module does; requests are counted from here."""
+        return self.run_until(Deadline(seconds), check_mode=check_mode, principal=principal, **changed)
+
+    def run_until(
+        self, deadline: Deadline, *, check_mode: bool = False, principal: str = "default", **changed: t.Any
+    ) -> Outcome:
+        """:meth:`run` with a deadline of the caller's."""
         # Key Vault dates versions in whole seconds; two runs are minutes apart in life.
         self.control.forward(seconds=1)
         options = winrm_cert_keyvault.Options.from_parameters(parameters(**changed))
         azure = self.clients(principal, vm_id=changed.get("vm_id"))
         self.control.mark()
-        return winrm_cert_keyvault.run(options, Context(azure=azure, deadline=Deadline(seconds), check_mode=check_mode))
+        return winrm_cert_keyvault.run(options, Context(azure=azure, deadline=deadline, check_mode=check_mode))
 
     def refused(self, **changed: t.Any) -> AccessError:
         """The failure of a run that must fail."""

@@ -10,18 +10,14 @@ import typing as t
 import pytest
 from azure.mgmt.compute.models import VirtualMachineUpdate
 
-from ansible_collections.azvm.access.plugins.module_utils._operations import winrm_cert_keyvault
-from ansible_collections.azvm.access.plugins.module_utils._operations.context import Context
 from ansible_collections.azvm.access.tests.integration.support.waits import gives_up
 from ansible_collections.azvm.access.tests.integration.winrm_cert_keyvault.conftest import (
     GROUP,
     NAME,
     SECRET,
-    parameters,
 )
 
 if t.TYPE_CHECKING:
-    from ansible_collections.azvm.access.plugins.module_utils._domain.deadline import Deadline
     from ansible_collections.azvm.access.tests.integration.support.azure_control import Fault
     from ansible_collections.azvm.access.tests.integration.winrm_cert_keyvault.conftest import Bench, Json
 
@@ -32,12 +28,7 @@ COLLECTIONS = {"controller": "secret", "vault": "certificate"}
 
 def given_up(bench: Bench, fault: Fault, **changed: t.Any) -> str:
     """What the operation says when it gives up a wait that ``fault`` keeps from ending."""
-    options = winrm_cert_keyvault.Options.from_parameters(parameters(**changed))
-
-    def run(deadline: Deadline) -> None:
-        winrm_cert_keyvault.run(options, Context(azure=bench.clients(), deadline=deadline, check_mode=False))
-
-    return gives_up(bench.control, fault, run)
+    return gives_up(bench.control, fault, lambda deadline: bench.run_until(deadline, **changed))
 
 
 def versions(bench: Bench, kind: str = "secret") -> int:
