@@ -17,6 +17,8 @@ RULE = "Port_5986"
 
 
 def test_two_runs_on_one_vm_at_the_same_moment(job: Job, tmp_path: Path) -> None:
+    # An update of a VM takes its time, in which the other run, too, has written what it found missing.
+    job.azure.fault("delay", method="PATCH", path="/virtualMachines/win1$", seconds=3, times=2)
     with Controller(
         folder=tmp_path / "other", environment=job.environment, preloaded=job.controller.preloaded
     ) as other:
