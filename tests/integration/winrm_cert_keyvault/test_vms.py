@@ -327,7 +327,8 @@ def test_two_runs_on_one_vm_at_the_same_moment(vms: Bench) -> None:
     one, other = at_once(vms, {}, {})
     urls = vms.references()
     assert len(set(urls)) == len(urls)
-    assert {one.thing["secret_url"], other.thing["secret_url"]} == set(urls)
+    # The one that was first may refer to a version that the other has overtaken.
+    assert {one.thing["secret_url"], other.thing["secret_url"]} <= set(urls)
     vms.run(previous_references="remove")
     assert len(vms.references()) == 1
     assert not vms.run(previous_references="remove").changed
