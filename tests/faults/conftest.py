@@ -11,7 +11,7 @@ from collections import defaultdict
 import pytest
 
 from ansible_collections.azvm.access.tests.faults.fleet import Fleet
-from ansible_collections.azvm.access.tests.faults.jobs import ISLANDS, JOBS
+from ansible_collections.azvm.access.tests.faults.jobs import ISLANDS, JOBS, REMOVALS
 from ansible_collections.azvm.access.tests.faults.trial import Undisturbed
 from ansible_collections.azvm.access.tests.integration.support.azure_control import Azure
 from ansible_collections.azvm.access.tests.integration.support.controller import MARK, Controller
@@ -76,29 +76,29 @@ def azure() -> Iterator[Azure]:
 
 @pytest.fixture
 def fleet(azure: Azure, preloaded: Preloaded, tmp_path: Path) -> Iterator[Callable[[str, int], Fleet]]:
-    """Makes a fleet for a role and a number of islands."""
+    """Makes a fleet for a job, by its name, and a number of islands."""
     with Controller(folder=tmp_path, environment=azure.server.env, preloaded=preloaded) as controller:
 
-        def made(role: str, count: int) -> Fleet:
-            return Fleet(azure=azure, controller=controller, job=JOBS[role], count=count)
+        def made(job: str, count: int) -> Fleet:
+            return Fleet(azure=azure, controller=controller, job=(JOBS | REMOVALS)[job], count=count)
 
         yield made
 
 
 @pytest.fixture(scope="session")
 def known() -> dict[str, Undisturbed]:
-    """What :func:`undisturbed` has found out, by role."""
+    """What :func:`undisturbed` has found out, by job."""
     return {}
 
 
 @pytest.fixture
 def undisturbed(fleet: Callable[[str, int], Fleet], known: dict[str, Undisturbed]) -> Callable[[str], Undisturbed]:
-    """Gives a role's run that nothing disturbs, which takes place once; the scenario is to be begun again after it."""
+    """Gives a job's run that nothing disturbs, which takes place once; the scenario is to be begun again after it."""
 
-    def of(role: str) -> Undisturbed:
-        if role not in known:
-            known[role] = Undisturbed.of(fleet(role, 1))
-        return known[role]
+    def of(job: str) -> Undisturbed:
+        if job not in known:
+            known[job] = Undisturbed.of(fleet(job, 1))
+        return known[job]
 
     return of
 
@@ -122,15 +122,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if isinstance(report, pytest.TestReport) and report.when == "call":
                 for name, value in report.user_properties:
                     if name == PROPERTY and isinstance(value, dict) and (value["met"] or value["troubles"]):
-                        rows[value["role"], value["kind"]].append(value)
+                        rows[value["job"], value["kind"]].append(value)
     if not rows:
         return
     terminalreporter.section("faults")
-    line = "{:<14} {:<24} {:>6} {:>13} {:>10} {:>5}"
-    terminalreporter.write_line(line.format("role", "fault", "tried", "went on", "converged", "lost"))
+    line = "{:<19} {:<24} {:>6} {:>13} {:>10} {:>5}"
+    terminalreporter.write_line(line.format("job", "fault", "tried", "went on", "converged", "lost"))
     every = [one for found in rows.values() for one in found]
-    for (role, kind), found in [*rows.items(), (("all", ""), every)]:
+    for (job, kind), found in [*rows.items(), (("all", ""), every)]:
         harmed = sum(bool(one["troubles"]) for one in found)
         on = sum(one["went_on"] for one in found)
         lost = sum(len(one["troubles"]) for one in found)
-        terminalreporter.write_line(line.format(role, kind, len(found), on, len(found) - harmed, lost))
+        terminalreporter.write_line(line.format(job, kind, len(found), on, len(found) - harmed, lost))

@@ -1,7 +1,7 @@
 # Copyright (c) the azvm.access contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people run: each role with all that it can do for a VM, on an island of the scenario."""
+"""What people run: each role with all that it can do for a VM, on an island of the scenario, and what takes it back."""
 
 from __future__ import annotations
 
@@ -30,12 +30,18 @@ class Job:
     """One role for one VM. ``own`` gives its variables for an island and the folder where it may write.
 
     ``works`` says, after a run that went well on one island, whether people can use what they were given.
+    ``after`` is the job that is done on an island before this one.
     """
 
     role: str
     vm: str
     own: Callable[[str, Path], Json]
     works: Proof
+    after: Job | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.role} absent" if self.after else self.role
 
     def variables(self, island: str, folder: Path) -> Json:
         return {"role": self.role, "resource_group": island, "vm_name": self.vm, **self.own(island, folder)}
@@ -89,11 +95,24 @@ def _has_the_password_of_the_vault(azure: Azure, run: Finished) -> bool:
     return marker is not None and marker.is_of_secret(result["secret"]["url"], account=account)
 
 
-JOBS = {
-    job.role: job
+def _absent(job: Job, **more: t.Any) -> Job:
+    """What takes back all that ``job`` has made, for which ``more`` is needed; then there is nothing left to use."""
+
+    def own(island: str, folder: Path) -> Json:
+        return {**job.own(island, folder), f"{job.role}_state": "absent", **more}
+
+    return Job(role=job.role, vm=job.vm, own=own, works=lambda azure, run: True, after=job)
+
+
+WINRM = Job(role="enable_winrm", vm="locked", own=_winrm, works=_signs_in)
+RDP = Job(role="enable_rdp", vm="hidden", own=_rdp, works=_opens)
+RESET = Job(role="reset_access", vm="locked", own=_reset, works=_has_the_password_of_the_vault)
+JOBS = {job.name: job for job in (WINRM, RDP, RESET)}
+REMOVALS = {
+    job.name: job
     for job in (
-        Job(role="enable_winrm", vm="locked", own=_winrm, works=_signs_in),
-        Job(role="enable_rdp", vm="hidden", own=_rdp, works=_opens),
-        Job(role="reset_access", vm="locked", own=_reset, works=_has_the_password_of_the_vault),
+        _absent(WINRM, enable_winrm_remove_certificate=True),
+        _absent(RDP, enable_rdp_remove_certificate=True),
+        _absent(RESET),
     )
 }

@@ -9,7 +9,7 @@ import random
 import typing as t
 
 from ansible_collections.azvm.access.tests.faults.conftest import extent_of
-from ansible_collections.azvm.access.tests.faults.jobs import JOBS
+from ansible_collections.azvm.access.tests.faults.jobs import JOBS, REMOVALS
 from ansible_collections.azvm.access.tests.faults.trial import KILLED, KINDS, WRITE_KINDS, Trial, carried_out
 
 if t.TYPE_CHECKING:
@@ -27,7 +27,7 @@ PARTS = 4
 FORKS = 6
 #: A turn of its own.
 KILLS = -1
-#: In a sample: kills at writes and at other requests, and other faults; for the main job more than for the others.
+#: In a sample, which has no removals: kills at writes and at other requests, and other faults; for the main job more.
 SAMPLES = {"enable_winrm": (4, 2, 1)}
 SMALL = (1, 1, 1)
 
@@ -38,29 +38,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     turns_of: dict[Extent, Sequence[int]] = {"sample": [0], "each": [KILLS, 0], "all": range(KILLS, len(KINDS))}
     metafunc.parametrize("turn", turns_of[extent], ids=lambda turn: "killed" if turn == KILLS else f"turn{turn}")
     metafunc.parametrize("part", range(1 if extent == "sample" else PARTS))
-    metafunc.parametrize("role", JOBS)
+    metafunc.parametrize("job", JOBS if extent == "sample" else JOBS | REMOVALS)
 
 
 def test_a_fault_at_a_request(
     *,
     fleet: Callable[[str, int], Fleet],
     undisturbed: Callable[[str], Undisturbed],
-    role: str,
+    job: str,
     part: int,
     turn: int,
     extent: Extent,
     seed: int,
     note: Note,
 ) -> None:
-    before = undisturbed(role)
+    before = undisturbed(job)
     kills = [(request, KILLED) for request in before.requests]
     others = turns(before.requests, KINDS, turn + seed) + turns(before.writes, WRITE_KINDS, turn + seed)
     if extent == "sample":
-        wanted = sample(kills, others, role, seed)
+        wanted = sample(kills, others, job, seed)
     else:
         wanted = (kills if turn == KILLS else others)[part::PARTS]
     untouched = len(wanted) + 1
-    islands = fleet(role, untouched)
+    islands = fleet(job, untouched)
     islands.start_over()
     beginning = islands.island(islands.azure.state(), untouched)
     trials = {n: Trial.at(islands, n, request, kind) for n, (request, kind) in enumerate(wanted, start=1)}
@@ -74,10 +74,10 @@ def test_a_fault_at_a_request(
     assert islands.azure.secrets().leaks(islands.controller.folder) == []
 
 
-def sample(kills: Wanted, others: Wanted, role: str, seed: int) -> Wanted:
+def sample(kills: Wanted, others: Wanted, job: str, seed: int) -> Wanted:
     """Some of each, the same ones each time."""
-    dice = random.Random(f"{role} {seed}")  # noqa: S311 - any of them will do
-    at_writes, elsewhere, more = SAMPLES.get(role, SMALL)
+    dice = random.Random(f"{job} {seed}")  # noqa: S311 - any of them will do
+    at_writes, elsewhere, more = SAMPLES.get(job, SMALL)
     return [
         *dice.sample([one for one in kills if one[0].writes], at_writes),
         *dice.sample([one for one in kills if not one[0].writes], elsewhere),

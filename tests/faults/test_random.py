@@ -56,7 +56,7 @@ def test_a_bad_day(
     for n, each in enumerate(seeds, start=1):
         dice = (1000 * seed + each) * len(TROUBLES)
         faults = [islands.fault(n, probability=SHARE, seed=dice + i, **one) for i, one in enumerate(TROUBLES)]
-        trials[n] = Trial(tried=Tried(role=role, kind="30 % at random"), faults=faults)
+        trials[n] = Trial(tried=Tried(job=role, kind="30 % at random"), faults=faults)
     tried = carried_out(islands, trials, before, forks=6)
 
     note(tried)

@@ -62,7 +62,7 @@ def test_a_fleet_all_at_once(
     assert rules == sorted(["AllowHttps", *wanted])
     assert {name: len(found) for name, found in secrets.items()} == {f"winrm-{name}": 1 for name in names}
     assert sorted(path.name for path in files.iterdir()) == [f"{name}.rdp" for name in names[:FEW]]
-    note(Tried(role=one["role"], kind=KIND, met=name, went_on=True) for name, one in hosts.items())
+    note(Tried(job=one["role"], kind=KIND, met=name, went_on=True) for name, one in hosts.items())
     refused = len([one for one in journal if one["status"] == 429])
     record_property(
         "summary",

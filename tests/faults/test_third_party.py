@@ -85,7 +85,7 @@ def test_somebody_else_at_each_write(
             *(one for one in islands.island(state, n).differences(wanted) if not any(path in one for path in APART)),
         ]
         tried.append(
-            Tried(role=role, kind="third party", met=met.get(n), went_on=not first.failures(f"h{n}"), troubles=troubles)
+            Tried(job=role, kind="third party", met=met.get(n), went_on=not first.failures(f"h{n}"), troubles=troubles)
         )
     note(tried)
     assert [str(one) for one in tried if one.troubles] == []

@@ -64,7 +64,7 @@ class Tried:
     ``went_on`` is true when the first run took no harm; ``troubles`` is what is not as it should be at the end.
     """
 
-    role: str
+    job: str
     kind: str
     met: str | None = None
     went_on: bool = False
@@ -74,7 +74,7 @@ class Tried:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.role}: {self.kind} at {self.met}: {'; '.join(self.troubles) or 'fine'}"
+        return f"{self.job}: {self.kind} at {self.met}: {'; '.join(self.troubles) or 'fine'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ class Trial:
     def at(cls, fleet: Fleet, number: int, request: Request, kind: str) -> Trial:
         """One fault at one request of an island's run."""
         return cls(
-            tried=Tried(role=fleet.job.role, kind=kind),
+            tried=Tried(job=fleet.job.name, kind=kind),
             faults=[fleet.fault(number, **asdict(request), **_ACTIONS[kind])],
         )
 
