@@ -78,7 +78,8 @@ def write_pip_configuration() -> None:
     )
     # Lines such as global.cert='...' and :env:.cert='...'; what the environment says wins.
     lines = sorted(listing.stdout.splitlines(), key=lambda line: line.startswith(":env:"))
-    settings = {"progress-bar": "off", "quiet": "2"}
+    # For pip, "no" switches an option on that begins with no. What is imported is compiled then.
+    settings = {"progress-bar": "off", "quiet": "2", "no-compile": "no"}
     for line in lines:
         name, _equals, value = line.partition("=")
         settings[name.rpartition(".")[2]] = " ".join(str(ast.literal_eval(value)).split())

@@ -122,7 +122,8 @@ def packages(witness: Witness) -> Path:
 def install(witness: Witness, requirements: Path, deadline: float | None) -> None:
     """Install what the file asks for. Raises LeftOut."""
     python = str(witness.environment / "bin" / "python")
-    options = ("-qq", "--disable-pip-version-check", "--no-input", "--progress-bar", "off")
+    # Of tens of thousands of files the tests import a few hundred: those are compiled then.
+    options = ("-qq", "--disable-pip-version-check", "--no-input", "--no-compile", "--progress-bar", "off")
     run_until(deadline, python, "-m", "pip", "install", *options, "--requirement", str(requirements))
 
 

@@ -33,9 +33,8 @@ def traces(job: Job, password: str, watched: Watched) -> list[str]:
     """Where the run left something of the password, of any other secret, a token or a key."""
     words = {"the new password": password, "the new password, quoted": json.dumps(password)[1:-1]}
     new = Secrets.of(words=words, values=())
-    every = Secrets(needles=job.vm.control.secrets().needles | new.needles)
     return [
-        *leaks(every, azure=job.vm.control, controller=job.controller, runs=[watched]),
+        *leaks(job.vm.control.secrets() | new, azure=job.vm.control, controller=job.controller, runs=[watched]),
         # The controller's own credentials are in the environment.
         *new.found_in(watched.environments),
     ]

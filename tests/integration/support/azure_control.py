@@ -103,7 +103,7 @@ class Azure:
             time.sleep(0.05)
 
     def secrets(self) -> Secrets:
-        """All secrets there are: of the sign-in, of the VMs' account, and in the vaults."""
+        """All secrets there are: of the sign-in, of the VMs' account, and in the vaults what is live and enabled."""
         environment = self.server.env
         words = {
             "the client secret": environment["AZURE_CLIENT_SECRET"],
@@ -123,7 +123,7 @@ class Azure:
         with self.client(f"https://{name}.vault.azure.net") as client:
             for secret in vault["secrets"]:
                 for version in secret["versions"]:
-                    if not version["enabled"]:  # nobody can read it any more
+                    if secret["deleted"] or not version["enabled"]:  # nobody can read it any more
                         continue
                     answer = client.get(f"/secrets/{secret['name']}/{version['version']}", params=_VAULT_VERSION)
                     yield answer.raise_for_status().json()["value"]

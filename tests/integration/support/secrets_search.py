@@ -41,6 +41,13 @@ class Secrets:
                 needles.setdefault(name, set()).update(found)
         return cls(needles={name: frozenset(found) for name, found in needles.items()})
 
+    def __or__(self, other: Secrets) -> Secrets:
+        """These and those."""
+        names = {**self.needles, **other.needles}
+        return Secrets(
+            needles={name: self.needles.get(name, frozenset()) | other.needles.get(name, frozenset()) for name in names}
+        )
+
     def found_in(self, data: bytes) -> list[str]:
         """What of it is in ``data``, by name; also bearer tokens and private keys of whatever origin."""
         plain = _LINE_ENDS.sub(b"", data)
