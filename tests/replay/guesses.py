@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 
 from local_azure.core.resource_id import ResourceId
 
@@ -52,6 +53,12 @@ class Guesses:
                 self._properties(address["id"].lower())["publicIPAllocationMethod"] = "Static"
                 told = {"sku": {"name": document["sku"]["name"]}, "location": document["location"]}
                 self._documents[address["id"].lower()] |= told
+
+    def note_region(self, document: Json, used: Iterable[ResourceId]) -> None:
+        """What a resource uses is where it is itself."""
+        for id in used:
+            if len(id.types) == 1 and document.get("location"):
+                self._documents.setdefault(id.key, {"properties": {}}).setdefault("location", document["location"])
 
     def note_addresses(self, document: Json) -> None:
         """The subnets that an interface is in must hold its addresses."""

@@ -17,6 +17,7 @@ from .recordings import Json
 _MADE = ("provisioningState", "instanceView", "timeCreated", "userData", "vmId")
 #: Properties that a scenario's machine has unless told otherwise.
 _DEFAULT = ("securityProfile", "diagnosticsProfile", "osProfile")
+_DISK_GIB = 127
 _NOT_READY = "ProvisioningState/Unavailable"
 
 
@@ -32,7 +33,7 @@ def description(id: ResourceId, document: Json, location: str, system: str) -> J
         "resource_group": id.group,
         "location": document.get("location") or location,
         "network_interfaces": [one["id"] for one in _inside(properties, "networkProfile", "networkInterfaces") or []],
-        "power": _power(view),
+        "power": _power(properties, view),
         "agent": _agent(view),
         "boot_diagnostics": bool(_inside(properties, "diagnosticsProfile", "bootDiagnostics", "enabled")),
     }
@@ -42,6 +43,7 @@ def description(id: ResourceId, document: Json, location: str, system: str) -> J
     else:
         given = {name: value for name, value in properties.items() if name not in _MADE}
         entry["tags"] = document.get("tags")
+        given["storageProfile"] = _with_hardware(given["storageProfile"])
         entry["properties"] = {name: None for name in _DEFAULT if name not in given} | given
         entry["image"] = _image(properties, view)
         entry["os_profile"] = "osProfile" in properties
@@ -90,12 +92,27 @@ def agent_of(document: Json) -> str | None:
     return _agent(view) if view and "vmAgent" in view else None
 
 
-def _power(view: Json) -> str:
+def _power(properties: Json, view: Json) -> str:
+    """As the view says, or else as the disk does: of a deallocated machine's nobody tells the kind."""
     for status in view.get("statuses") or []:
         kind, _slash, state = str(status["code"]).partition("/")
         if kind == "PowerState":
             return state
-    return "running"
+    disk = _inside(properties, "storageProfile", "osDisk", "managedDisk")
+    return "deallocated" if disk and "storageAccountType" not in disk else "running"
+
+
+def _with_hardware(storage: Json) -> Json:
+    """With what isn't told while a machine is deallocated: any will do."""
+
+    def whole(disk: Json) -> Json:
+        if not disk.get("managedDisk"):
+            return disk
+        managed = {"storageAccountType": "Premium_LRS"} | disk["managedDisk"]
+        return {"diskSizeGB": _DISK_GIB} | disk | {"managedDisk": managed}
+
+    data_disks = [whole(one) for one in storage.get("dataDisks") or ()]
+    return {**storage, "osDisk": whole(storage["osDisk"]), "dataDisks": data_disks}
 
 
 def _agent(view: Json) -> str:

@@ -48,6 +48,8 @@ class Stage:
         self._client = httpx.Client(transport=self._local.transport, trust_env=False)
         self._principal = Principal(name="recorder", client_id=self.caller, object_id=self.caller)
         self.azure.authorization.add_principal(self._principal)
+        for id in _others(recording) - {self.caller}:
+            self.azure.authorization.add_principal(Principal(name=id, client_id=id, object_id=id))
         for role in filter(None, map(role_named, ("Owner", "Key Vault Administrator"))):
             self.azure.authorization.grant(self.caller, role, "/")
 
@@ -105,6 +107,13 @@ def _subscription(recording: Recording) -> str:
         if exchange.is_management and len(segments) > 1 and segments[0].lower() == "subscriptions":
             return segments[1]
     return Settings().subscription_id
+
+
+def _others(recording: Recording) -> set[str]:
+    """Whom the recording gives roles to: they are in the directory."""
+    given = [one.request for one in recording.exchanges if one.succeeded and "/roleassignments/" in one.path.lower()]
+    found = ((body or {}).get("properties", {}).get("principalId") for body in given)
+    return {str(id) for id in found if id}
 
 
 def _tenant_and_caller(recording: Recording) -> tuple[str, str]:

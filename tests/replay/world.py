@@ -41,7 +41,9 @@ class World:
         self._own_groups = {(id.group or "").lower() for id in references(meant, groups=True)}
         for id, document in self._sightings.all():
             self._guesses.note_frontends(document)
-            for name, value in _split(document)[1].items():
+            needed, users = _split(document)
+            self._guesses.note_region(document, references(needed))
+            for name, value in users.items():
                 for user in references(value):
                     self._guesses.note_user(id, name, self._sightings.spelt(user))
 

@@ -48,7 +48,7 @@ def check(vm: Resource, change: Mapping[str, object]) -> None:
         if lower == "osprofile":
             _check_os_profile(current, value)
         elif lower == "storageprofile":
-            _check_storage(current, value)
+            _check_storage(vm, current, value)
         elif lower == "networkprofile":
             _check_interfaces(current, value)
         elif lower in _SPOT:
@@ -143,9 +143,11 @@ def _check_listeners(current: object, given: object) -> None:
         raise errors.property_change_not_allowed("windowsConfiguration.winRM.listeners")
 
 
-def _check_storage(current: object, given: object) -> None:
+def _check_storage(vm: Resource, current: object, given: object) -> None:
+    """A VM that is off may get another system disk (recorded)."""
+    off = state_of(vm).power in ("stopped", "deallocated")
     for path, target in _FIXED_STORAGE.items():
-        if differs(_walk(current, path), _walk(given, path)):
+        if differs(_walk(current, path), _walk(given, path)) and not (off and path[0] == "osdisk"):
             raise errors.property_change_not_allowed(target)
     if differs(current, given):
         raise errors.not_rehearsed("changing the disks of an existing virtual machine")

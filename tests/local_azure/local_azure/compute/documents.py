@@ -78,6 +78,20 @@ def _without_hardware(storage: Json) -> Json:
     return {**storage, "osDisk": bare(storage["osDisk"]), "dataDisks": data_disks}
 
 
+def spelt_anew(storage: Json) -> Json:
+    """The ids of managed disks once Compute has put them on new hardware: their group in upper case (recorded)."""
+
+    def spelt(disk: Json) -> Json:
+        if "id" not in disk.get("managedDisk", {}):
+            return disk
+        parts = str(disk["managedDisk"]["id"]).split("/")
+        parts[4] = parts[4].upper()
+        return disk | {"managedDisk": disk["managedDisk"] | {"id": "/".join(parts)}}
+
+    data_disks = [spelt(one) for one in storage.get("dataDisks", ())]
+    return {**storage, "osDisk": spelt(storage["osDisk"]), "dataDisks": data_disks}
+
+
 def _is_under_way(extension: Resource) -> bool:
     return extension.properties["provisioningState"] in ("Creating", "Updating")
 

@@ -96,6 +96,7 @@ def _wanted(call: Call, known: Resource | None) -> Resource:
             if name in given and str(given[name]).lower() != str(known.properties[name]).lower():
                 raise errors.property_change_not_allowed(name)
         private = {name: known.private[name] for name in _KEPT if name in known.private}
+        properties.setdefault("type", known.properties["type"])  # a PUT need not name it again (recorded)
         if call.method == "PATCH":
             properties = {**known.properties, **given}
             protected = protected if protected is not None else known.private.get(_PROTECTED)

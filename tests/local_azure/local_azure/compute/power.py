@@ -12,6 +12,7 @@ from ..core.errors import AzureError
 from ..core.operations import Style
 from ..core.store import Resource
 from . import errors
+from .documents import spelt_anew
 from .provider import Compute, check_writable, secrets_of
 from .state import Power, state_of
 
@@ -217,6 +218,7 @@ def _bring_up(call: Call, vm: Resource, *, from_deallocated: bool) -> None:
         certificates = azure.compute.fetch_certificates(vm, secrets_of(vm), again=True)
     if from_deallocated:
         azure.compute.set_allocated(vm, True)
+        vm.properties["storageProfile"] = spelt_anew(vm.properties["storageProfile"])
     state.install_at_start = False
     azure.compute.set_power(vm, "running")
     azure.compute.install(vm, certificates)

@@ -199,6 +199,8 @@ def _apply(call: Call, vm: Resource, properties: Mapping[str, object]) -> None:
     if user_data is not None:
         state_of(vm).user_data = str(user_data) or None
     vm.properties = merge(vm.properties, change)
+    if not (vm.properties.get("applicationProfile") or {}).get("galleryApplications"):
+        vm.properties.pop("applicationProfile", None)  # recorded
     if "osProfile" in vm.properties:
         changes.flags(vm.properties["osProfile"])
     identity = call.body.get("identity")

@@ -121,7 +121,7 @@ def _put(call: Call) -> Answer:
             400, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{definition}' does not exist."
         )
     principal_id = properties["principalId"]
-    if all(one.object_id != principal_id for one in authorization.principals.values()):
+    if principal_id not in _directory(call):
         raise AzureError(
             400,
             "PrincipalNotFound",
@@ -154,6 +154,15 @@ def _put(call: Call) -> Answer:
         author=call.principal.object_id,
     )
     return Answer(status=201, body=_assignment_document(call, made))
+
+
+def _directory(call: Call) -> set[str]:
+    """Whom roles can be given to: service principals and the managed identities of resources."""
+    identities = (one.envelope.get("identity") or {} for one in call.azure.store.all())
+    return {
+        *(one.object_id for one in call.azure.authorization.principals.values()),
+        *(str(one["principalId"]) for one in identities if "principalId" in one),
+    }
 
 
 def _delete(call: Call) -> Answer:

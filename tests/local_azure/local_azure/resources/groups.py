@@ -154,6 +154,8 @@ def _resources(call: Call) -> Answer:
 def _entry(resource: Resource, more: set[str], *, by_tag: bool) -> Json:
     """One entry of a list, with what `$expand` names; who asks by tag gets neither that nor the tags."""
     entry = resource.summary()
+    if "location" in entry:
+        entry["location"] = str(entry["location"]).lower().replace(" ", "")  # Key Vault keeps the spelling (recorded)
     if by_tag:
         entry.pop("tags", None)
         return entry

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,10 @@ from local_azure.compute.merge import merge
 from local_azure.core.errors import AzureError
 
 from .conftest import Scene, SceneMaker
+
+READER = "/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"
+IDENTITY = "0c8e4b52-61f1-4d5e-8f0d-5f3c1f3ab1c4"
+API_VERSION = {"api-version": "2022-04-01"}
 
 JSON = st.recursive(
     st.booleans() | st.integers() | st.text(max_size=3),
@@ -168,6 +174,43 @@ def test_without_hardware_disks_have_neither_size_nor_kind(make_scene: SceneMake
         return {*shown, *shown["managedDisk"]}
 
     assert disk("stopped") - disk("deallocated") == {"diskSizeGB", "storageAccountType"}
+
+
+def test_new_hardware_spells_the_group_of_a_disk_anew(make_scene: SceneMaker) -> None:
+    scene = make_scene(power="deallocated")
+
+    def disk() -> str:
+        return str(scene.call("GET").json()["properties"]["storageProfile"]["osDisk"]["managedDisk"]["id"])
+
+    before = disk()
+    scene.succeed(scene.call("POST", "/start"))
+    assert disk() == before.replace("/resourceGroups/rg/", "/resourceGroups/RG/") != before
+
+
+@pytest.mark.parametrize(("power", "refused"), [("running", 409), ("stopped", 501), ("deallocated", 501)])
+def test_another_system_disk_is_for_a_machine_that_is_off(make_scene: SceneMaker, power: str, refused: int) -> None:
+    change = {"storageProfile": {"osDisk": {"name": "other", "managedDisk": {"id": "/other"}}}}
+    assert make_scene(power=power).call("PATCH", "", {"properties": change}).status_code == refused
+
+
+def test_a_role_can_be_given_to_the_identity_of_a_machine(make_scene: SceneMaker) -> None:
+    owner = {"name": "default", "roles": [{"role": "Owner"}]}
+    scene = make_scene(principals=[owner], identity={"type": "SystemAssigned", "principalId": IDENTITY})
+
+    def given_to(principal: str) -> int:
+        path = f"{scene.vm_id}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+        properties = {"roleDefinitionId": READER, "principalId": principal}
+        return scene.client.put(path, params=API_VERSION, json={"properties": properties}).status_code
+
+    assert (given_to(IDENTITY), given_to(str(uuid.uuid4()))) == (201, 400)
+
+
+def test_no_applications_are_not_kept(scene: Scene) -> None:
+    body = scene.call("GET").json()
+    properties = body["properties"] | {"applicationProfile": {"galleryApplications": []}}
+    answer = scene.call("PUT", "", {"location": body["location"], "properties": properties})
+    assert answer.status_code == 200
+    assert "applicationProfile" not in scene.call("GET").json()["properties"]
 
 
 def test_a_list_of_a_group_without_machines_is_not_counted(scene: Scene) -> None:

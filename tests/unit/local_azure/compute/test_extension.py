@@ -88,6 +88,14 @@ class TestHandlersThatChangeNothing:
         assert "settings" not in shown
         assert shown["instanceView"]["typeHandlerVersion"] == "1.4"
 
+    def test_the_next_write_need_not_name_the_type_again(self, scene: Scene) -> None:
+        wanted = network_watcher_agent()
+        scene.succeed(scene.call("PUT", "/extensions/agent", wanted))
+        properties = {"publisher": "Microsoft.Azure.NetworkWatcher", "typeHandlerVersion": "1.4"}
+        answer = scene.call("PUT", "/extensions/agent", {"location": "westeurope", "properties": properties})
+        scene.succeed(answer)
+        assert scene.call("GET", "/extensions/agent").json()["properties"]["type"] == "NetworkWatcherAgentWindows"
+
     def test_those_of_another_system_are_refused(self, scene: Scene) -> None:
         answer = scene.call("PUT", "/extensions/agent", network_watcher_agent("Linux"))
 

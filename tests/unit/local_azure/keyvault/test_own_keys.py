@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from ansible_collections.azvm.access.tests.unit.local_azure.keyvault.conftest import Plane, code
@@ -49,6 +50,18 @@ def test_the_platform_is_told_since_version_7_5(keys: Plane) -> None:
 
     told = ["hsmPlatform" in keys.data("GET", "/keys/k", version=one).json()["attributes"] for one in ("7.4", "7.5")]
     assert told == [False, True]
+
+
+def test_an_old_version_tells_in_lists_and_deletions_only_that_it_is_not_exported(keys: Plane) -> None:
+    make(keys)
+
+    def told(answer: httpx.Response) -> bool:
+        body = answer.json()
+        return "exportable" in (body["value"][0] if "value" in body else body)["attributes"]
+
+    assert [told(keys.data("GET", "/keys/k", version=one)) for one in ("7.0", "7.4")] == [False, True]
+    assert told(keys.data("GET", "/keys", version="7.0"))
+    assert told(keys.data("DELETE", "/keys/k", version="7.0"))
 
 
 def test_creating_it_again_makes_a_version(keys: Plane) -> None:

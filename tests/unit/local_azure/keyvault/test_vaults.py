@@ -25,7 +25,7 @@ POLICY = {
 
 def test_a_new_vault_registers_its_name_first(start: Callable[..., Plane]) -> None:
     plane = start(pace=1.0)
-    body = {"location": "West Europe", "properties": plane.properties()}
+    body = {"location": "WestEurope", "properties": plane.properties()}
     answer = plane.arm("PUT", plane.id("second-vault"), body)
     assert answer.status_code == 200
     assert answer.json()["properties"]["provisioningState"] == "RegisteringDns"
@@ -35,7 +35,9 @@ def test_a_new_vault_registers_its_name_first(start: Callable[..., Plane]) -> No
     shown = plane.arm("GET", plane.id("second-vault")).json()
     assert shown["properties"]["provisioningState"] == "Succeeded"
     assert shown["properties"]["vaultUri"] == "https://second-vault.vault.azure.net/"
-    assert shown["location"] == "westeurope"
+    assert shown["location"] == "WestEurope"  # as it was written (recorded)
+    resources = plane.arm("GET", f"{plane.world.group('rg')}/resources").json()["value"]
+    assert [one["location"] for one in resources if one["id"] == shown["id"]] == ["westeurope"]
     assert plane.azure.vaults.exists("second-vault.vault.azure.net") is True
 
 

@@ -292,6 +292,21 @@ def test_a_dynamic_address_comes_and_goes_with_the_vm(new_cloud: NewCloud) -> No
     assert "ipAddress" in cloud.get(ADDRESS).json()["properties"]
 
 
+def test_the_internal_domain_is_told_while_there_is_hardware_or_never_was(new_cloud: NewCloud) -> None:
+    cloud = basic_cloud(new_cloud)
+
+    def told() -> bool:
+        return "internalDomainNameSuffix" in cloud.get(NIC).json()["properties"]["dnsSettings"]
+
+    seen = [told()]
+    cloud.attach()
+    seen.append(told())
+    for allocated in (False, True):
+        cloud.made.azure.network.set_allocated(cloud.id(NIC), allocated)
+        seen.append(told())
+    assert seen == [True, True, False, True]
+
+
 def without_groups(scenario: dict[str, Any]) -> dict[str, Any]:
     changed = copy.deepcopy(scenario)
     del changed["network"]["networkInterfaces"][0]["networkSecurityGroup"]

@@ -34,6 +34,9 @@ KIND = "Key"
 #: Since this version attributes tell the platform of the module that holds the key; 0 is the first one.
 _PLATFORM_SINCE = "7.5"
 
+#: Since this version a key that is read says whether it can be exported; lists and deletions always have.
+_EXPORTABLE_SINCE = "7.3"
+
 _RSA_HASHES: dict[str, hashes.HashAlgorithm] = {
     "RS256": hashes.SHA256(),
     "RS384": hashes.SHA384(),
@@ -309,15 +312,20 @@ def _managed(certificate: Certificate, version: CertificateVersion) -> _Found:
 
 
 def _bundle(call: VaultCall, found: _Found) -> Json:
-    body: Json = {
-        "key": {"kid": _kid(call, found), **_public_key(found.key), "key_ops": found.operations},
-        "attributes": _attributes(call, found),
-    }
-    return body | _marks(found)
+    shown = _attributes(call, found)
+    if not _is_since(call, _EXPORTABLE_SINCE):
+        shown.pop("exportable", None)
+    return _whole(call, found, shown)
+
+
+def _whole(call: VaultCall, found: _Found, shown: Json) -> Json:
+    key = {"kid": _kid(call, found), **_public_key(found.key), "key_ops": found.operations}
+    return {"key": key, "attributes": shown, **_marks(found)}
 
 
 def _deleted_bundle(call: VaultCall, key: Key) -> Json:
-    return lifecycle.write_deletion(call, key, "deletedkeys") | own_bundle(call, key)
+    found = _own(key, key.current)
+    return lifecycle.write_deletion(call, key, "deletedkeys") | _whole(call, found, _attributes(call, found))
 
 
 def _deleted_item(call: VaultCall, key: Key) -> Json:
@@ -345,7 +353,12 @@ def _attributes(call: VaultCall, found: _Found) -> Json:
     ) | attributes.recovery(call.vault, call.api_version)
     if not found.managed:
         shown["exportable"] = False
-    return shown | ({"hsmPlatform": "0"} if call.api_version >= _PLATFORM_SINCE or call.api_version[:2] == "20" else {})
+    return shown | ({"hsmPlatform": "0"} if _is_since(call, _PLATFORM_SINCE) else {})
+
+
+def _is_since(call: VaultCall, version: str) -> bool:
+    """Whether the api-version is that or a later one; dates have followed the numbers."""
+    return call.api_version >= version or call.api_version.startswith("20")
 
 
 def _check_usable(call: VaultCall, found: _Found, operation: str) -> None:

@@ -91,7 +91,7 @@ def _said(given: Json) -> Json:
     names = ("tenantId", "sku", "publicNetworkAccess", *_OPTIONAL)
     said: Json = {name: given[name] for name in names if given.get(name) is not None}
     if "sku" in said:
-        said["sku"] = {"family": "A", "name": str(said["sku"]["name"]).lower()}
+        said["sku"] = {"family": "A", "name": str(said["sku"]["name"])}
     if "accessPolicies" in said:
         said["accessPolicies"] = [policy(one) for one in said["accessPolicies"]]
     if "networkAcls" in said:

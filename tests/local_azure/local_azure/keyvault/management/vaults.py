@@ -46,14 +46,14 @@ def _create(call: Call, given: Json, location: str) -> Answer:
         raise errors.already_exists(name)
     made = properties.created(given, tenant_id=call.azure.settings.tenant_id, api_version=call.api_version)
     made = properties.registering(made, vault_uri=names.vault_uri(name))
-    vault = Resource(id=call.id, properties=made, location=region(location), tags=_tags(call.body) or {})
+    vault = Resource(id=call.id, properties=made, location=location, tags=_tags(call.body) or {})
     vault.envelope["systemData"] = system_data(call.principal.client_id, call.azure.clock.now())
     call.azure.store.put(vault)
     return _start(call, vault)
 
 
 def _replace(call: Call, vault: Resource, given: Json, location: str) -> Answer:
-    if region(location) != vault.location:
+    if region(location) != region(vault.location or ""):
         raise errors.other_location(vault.id.name, vault.location or "", vault.id.group, region(location))
     replaced = properties.replaced(vault.properties, given, tenant_id=call.azure.settings.tenant_id)
     vault.properties = replaced
@@ -67,7 +67,7 @@ def _recover(call: Call, given: Json, location: str) -> Answer:
     if deleted is None:
         raise errors.nothing_to_recover()
     vault = deleted.private["vault"]
-    if vault.id != call.id or vault.location != region(location):
+    if vault.id != call.id or region(vault.location or "") != region(location):
         raise errors.nothing_to_recover()
     for name in ("tenantId", "sku"):
         if given.get(name) is None:

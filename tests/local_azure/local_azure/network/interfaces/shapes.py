@@ -12,6 +12,7 @@ from ...core.resource_id import ResourceId
 from ...core.store import Resource
 from ...core.wire import Json
 from ..common import child, envelope
+from .records import ALLOCATED
 
 #: Turns the id of something referred to into its full form, or None where it wasn't asked for (or is gone).
 Expand = Callable[[str], Json | None]
@@ -38,9 +39,11 @@ def interface(
             "dnsServers": own["dnsServers"],
             "appliedDnsServers": [],
             **_names(resource),
-            "internalDomainNameSuffix": _domain_suffix(resource),
         },
     }
+    if resource.private.get(ALLOCATED, True):
+        # Not while its VM is deallocated, nor once it was taken from one that was.
+        properties["dnsSettings"]["internalDomainNameSuffix"] = _domain_suffix(resource)
     if "macAddress" in own:
         properties["macAddress"] = own["macAddress"]
     if "enableAcceleratedNetworking" in own:
