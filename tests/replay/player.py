@@ -95,7 +95,10 @@ class _Player:
             return "how much a page of a list holds isn't known; the local lists are one page"
         if not exchange.is_poll or not exchange.is_management or self._translation.knows(_url(exchange)):
             return None
-        link = self._world.begin_another(exchange)
+        try:
+            link = self._world.begin_another(exchange)
+        except Unprepared:
+            link = None
         if link is None:
             return "the request that began this operation is not in the recording, or is left out itself"
         self._translation.learn(_url(exchange), link)

@@ -15,6 +15,9 @@ from . import errors
 from .clock import Clock
 from .roles import BUILT_IN, Role
 
+#: Who gave the roles that were there from the start: the object id of somebody who is not in the directory any more.
+FIRST_AUTHOR = "4a6f1d3c-7b52-4e0a-9f8e-2c1d5b7a9e60"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
@@ -29,7 +32,7 @@ class Principal:
 class Assignment:
     """A role given to a principal at a scope; it counts from `effective` on (rights take a while to spread).
 
-    `author` is the object id of who gave it, None for what was there from the start.
+    `author` is the object id of who gave it, and `description` what they wrote to it.
     """
 
     id: str
@@ -39,7 +42,8 @@ class Assignment:
     created: datetime
     effective: datetime
     principal_type: str = "ServicePrincipal"
-    author: str | None = None
+    author: str = FIRST_AUTHOR
+    description: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -66,7 +70,8 @@ class Authorization:
         delay: timedelta = timedelta(),
         id: str | None = None,
         principal_type: str = "ServicePrincipal",
-        author: str | None = None,
+        author: str = FIRST_AUTHOR,
+        description: str | None = None,
     ) -> Assignment:
         """Assign `role` at `scope` (an ARM id; "/" for the tenant) to the object id `principal_id`."""
         now = self.clock.now()
@@ -80,6 +85,7 @@ class Authorization:
             effective=now + delay,
             principal_type=principal_type,
             author=author,
+            description=description,
         )
         self.assignments[assignment.id.lower()] = assignment
         return assignment

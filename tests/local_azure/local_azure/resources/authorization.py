@@ -46,10 +46,10 @@ def _assignment_document(call: Call, assignment: Assignment) -> Json:
             "conditionVersion": None,
             "createdOn": created,
             "updatedOn": created,
-            "createdBy": assignment.author if call.method == "GET" else None,
+            "createdBy": None if call.method == "PUT" else assignment.author,
             "updatedBy": assignment.author,
             "delegatedManagedIdentityResourceId": None,
-            "description": None,
+            "description": assignment.description,
         },
         "id": f"{assignment.scope.rstrip('/')}/providers/{_ASSIGNMENTS}/{assignment.id}",
         "type": _ASSIGNMENTS,
@@ -120,6 +120,8 @@ def _put(call: Call) -> Answer:
         raise AzureError(
             400, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{definition}' does not exist."
         )
+    if properties.get("condition"):
+        raise AzureError(501, "NotInLocalAzure", "The local Azure does not do this: conditions of role assignments")
     principal_id = properties["principalId"]
     if principal_id not in _directory(call):
         raise AzureError(
@@ -152,6 +154,7 @@ def _put(call: Call) -> Answer:
         id=name,
         principal_type=str(properties.get("principalType") or "ServicePrincipal"),
         author=call.principal.object_id,
+        description=properties.get("description"),
     )
     return Answer(status=201, body=_assignment_document(call, made))
 

@@ -9,7 +9,7 @@ from ..core.arm import Arm
 from ..core.call import Answer, Call
 from ..core.wire import Json
 
-#: Region name, display name, geography group, paired region.
+#: Region name, display name, geography group, paired region where it has one.
 _LOCATIONS = (
     ("westeurope", "West Europe", "Europe", "northeurope"),
     ("northeurope", "North Europe", "Europe", "westeurope"),
@@ -39,6 +39,30 @@ _LOCATIONS = (
     ("koreacentral", "Korea Central", "Asia Pacific", "koreasouth"),
     ("australiaeast", "Australia East", "Asia Pacific", "australiasoutheast"),
     ("centralindia", "Central India", "Asia Pacific", "southindia"),
+    ("francesouth", "France South", "Europe", "francecentral"),
+    ("germanynorth", "Germany North", "Europe", "germanywestcentral"),
+    ("italynorth", "Italy North", "Europe", None),
+    ("norwaywest", "Norway West", "Europe", "norwayeast"),
+    ("polandcentral", "Poland Central", "Europe", None),
+    ("spaincentral", "Spain Central", "Europe", None),
+    ("swedensouth", "Sweden South", "Europe", "swedencentral"),
+    ("switzerlandwest", "Switzerland West", "Europe", "switzerlandnorth"),
+    ("canadaeast", "Canada East", "Canada", "canadacentral"),
+    ("mexicocentral", "Mexico Central", "Mexico", None),
+    ("israelcentral", "Israel Central", "Middle East", None),
+    ("qatarcentral", "Qatar Central", "Middle East", None),
+    ("uaenorth", "UAE North", "Middle East", "uaecentral"),
+    ("uaecentral", "UAE Central", "Middle East", "uaenorth"),
+    ("southafricanorth", "South Africa North", "Africa", "southafricawest"),
+    ("southafricawest", "South Africa West", "Africa", "southafricanorth"),
+    ("australiacentral", "Australia Central", "Asia Pacific", "australiacentral2"),
+    ("australiacentral2", "Australia Central 2", "Asia Pacific", "australiacentral"),
+    ("australiasoutheast", "Australia Southeast", "Asia Pacific", "australiaeast"),
+    ("japanwest", "Japan West", "Asia Pacific", "japaneast"),
+    ("koreasouth", "Korea South", "Asia Pacific", "koreacentral"),
+    ("newzealandnorth", "New Zealand North", "Asia Pacific", None),
+    ("southindia", "South India", "Asia Pacific", "centralindia"),
+    ("westindia", "West India", "Asia Pacific", "southindia"),
 )
 
 #: As the lists of providers name regions.
@@ -117,7 +141,7 @@ def _locations(call: Call) -> Answer:
                 "regionType": "Physical",
                 "regionCategory": "Recommended",
                 "geographyGroup": group,
-                "pairedRegion": [{"name": paired, "id": f"{root}/{paired}"}],
+                "pairedRegion": [{"name": paired, "id": f"{root}/{paired}"}] if paired else [],
             },
         }
         for name, display, group, paired in _LOCATIONS
