@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from .._domain.deadline import Deadline
 from .._domain.errors import InvalidInput, TimedOut
 from .._domain.outcome import Outcome
+from .._domain.port import checked_port
 from .._domain.probe import NotVerified, judge
 from .._domain.probe_causes import Protocol, Stage
 from .._domain.probe_findings import judged_name, probed_port
@@ -66,9 +67,7 @@ class Options:
     def from_parameters(cls, parameters: Mapping[str, t.Any]) -> Options:
         """Raises InvalidInput for what can't be probed."""
         protocol = Protocol(parameters["protocol"])
-        port = _DEFAULT_PORTS[protocol] if parameters["port"] is None else parameters["port"]
-        if not 1 <= port <= 65535:
-            raise InvalidInput(code="InvalidPort", message=f"port must be between 1 and 65535, not {port}.")
+        port = _DEFAULT_PORTS[protocol] if parameters["port"] is None else checked_port(parameters["port"])
         if not parameters["connect_timeout"] > 0:  # nor is it "not a number"
             raise InvalidInput(code="InvalidTimeout", message="connect_timeout must be greater than zero.")
         address = parameters["address"] or None

@@ -13,6 +13,7 @@ from pathlib import Path
 from .._azure import compute
 from .._domain.errors import InvalidInput
 from .._domain.outcome import Outcome
+from .._domain.port import checked_port
 from .._domain.rdp_accounts import Account, AccountType, warn_of_entra_address, written_account
 from .._domain.rdp_file import Connection, Gateway, Redirections, Screen
 from .._domain.rdp_state import FoundFile, WantedFile
@@ -50,7 +51,7 @@ class Options:
     address: str | None
     address_type: str
     network_interface: str | None
-    port: int | None
+    port: int
     username: str | None
     account_type: AccountType
     computer_name: str | None
@@ -65,9 +66,7 @@ class Options:
         """Raise :class:`InvalidInput` for what can't stand in a file; the account is looked at when the VM is known."""
         address, username = parameters["address"] or None, parameters["username"] or None
         target = VmTarget.from_options(parameters) if parameters["vm_name"] or parameters["vm_id"] else None
-        port = parameters["port"]
-        if port is not None and not 1 <= port <= 65535:
-            raise InvalidInput(code="InvalidPort", message=f"port must be between 1 and 65535, not {port}.")
+        port = DEFAULT_PORT if parameters["port"] is None else checked_port(parameters["port"])
         signer = Signer.from_parameters(parameters["sign_with"])
         if parameters["publisher_folder"] and signer is None:
             raise InvalidInput(code="InvalidOption", message="publisher_folder has nothing to hold without sign_with.")
@@ -177,14 +176,13 @@ def _windows_vm(options: Options, context: Context) -> VirtualMachine | None:
 
 
 def _way(options: Options, vm: VirtualMachine | None, context: Context) -> Way:
-    port = options.port or DEFAULT_PORT
     if vm is None:
-        return Way(address=options.address or "", port=port)
+        return Way(address=options.address or "", port=options.port)
     return rdp_endpoint(
         vm,
         address_type=options.address_type,
         network_interface=options.network_interface,
-        port=port,
+        port=options.port,
         context=context,
     )
 

@@ -238,8 +238,8 @@ def test_ports_and_names_have_defaults() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("port", 70000, "between 1 and 65535"),
-        ("port", 0, "between 1 and 65535"),
+        ("port", 70000, "from 1 to 65535"),
+        ("port", 0, "from 1 to 65535"),
         ("connect_timeout", 0.0, "greater than zero"),
         ("expected_thumbprint", "abc", "expected_thumbprint: a thumbprint has 40"),
         ("server_name", "https://win1", "server_name:"),
