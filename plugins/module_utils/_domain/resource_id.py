@@ -134,6 +134,12 @@ class VmTarget:
                 resource_group=options.get("resource_group") or "",
                 name=options.get("vm_name") or "",
             )
+        if not target.resource_group:
+            raise InvalidInput(
+                code="ResourceGroupMissing",
+                message=f"The resource group of the virtual machine {target.name} is not named.",
+                hint="Set resource_group, or name the VM by vm_id.",
+            )
         _check("resource group", target.resource_group, _GROUP_NAME)
         _check("virtual machine", target.name, _VM_NAME)
         if target.subscription is not None:

@@ -165,6 +165,7 @@ def waits_for_agent(azure: Azure, vm: str) -> bool:
 MANY = [f"198.51.100.{2 * number}" for number in range(41)]
 OTHERS: Json = {"enable_winrm_manage_rule": False}
 WRONG: dict[str, tuple[Json, str, str]] = {
+    "group": ({"resource_group": ""}, "ResourceGroupMissing", "vm_id"),
     "none": ({"allowed_sources": []}, "SourcesMissing", "No source is named"),
     "any": ({"allowed_sources": ["*"]}, "AnySourceRefused", "allow_any_source"),
     "source": ({"allowed_sources": ["300.1.2.3"]}, "InvalidSource", "300.1.2.3"),

@@ -72,7 +72,6 @@ def test_a_target_is_a_name_in_a_group_or_an_id() -> None:
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"resource_group": ""}, "resource group"),
         ({"resource_group": "a/b"}, "resource group"),
         ({"resource_group": "ends."}, "resource group"),
         ({"resource_group": "g" * 91}, "resource group"),
@@ -90,6 +89,15 @@ def test_names_azure_can_not_know_are_refused(changed: dict[str, t.Any], named: 
         VmTarget.from_options({"resource_group": "rg", "vm_name": "win1", **changed})
     assert caught.value.code == "InvalidName"
     assert named in caught.value.message
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_a_group_that_nobody_named(nothing: str | None) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        VmTarget.from_options({"resource_group": nothing, "vm_name": "win1"})
+    assert caught.value.code == "ResourceGroupMissing"
+    assert "win1" in caught.value.message
+    assert "vm_id" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["w", "win1", "my-vm", "my.vm", "vm_1", "v" * 64])
