@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ..core.errors import AzureError
+from ..core.regions import region
 from ..core.store import Resource
 from ..core.wire import Json
 from .secrets import CertificateReference
@@ -47,12 +48,12 @@ def fetch(azure: Azure, vm: Resource, reference: CertificateReference) -> Fetche
     vault = azure.store.get(reference.vault)
     if vault is None or not _admits_platform(vault, reference):
         raise _access_forbidden(reference)
-    if _region(vault.location) != _region(vm.location):
+    if region(vault.location) != region(vm.location):
         raise AzureError(
             409,
             "KeyVaultAndVMInDifferentRegions",
-            f"The Key Vault {vault.id} is located in location {_region(vault.location)}, which is different from the "
-            f"location of the VM, {_region(vm.location)}.",
+            f"The Key Vault {vault.id} is located in location {region(vault.location)}, which is different from the "
+            f"location of the VM, {region(vm.location)}.",
         )
     secret = azure.vaults.find_secret(reference.url.replace(":443/", "/", 1))
     if secret is None:
@@ -162,7 +163,3 @@ def _not_pfx(url: str) -> AzureError:
         f"The secret's JSON representation retrieved from {url} has a data field which is not a properly formatted "
         "PFX file, or the password provided does not decode the PFX file correctly.",
     )
-
-
-def _region(location: str | None) -> str:
-    return (location or "").replace(" ", "").lower()

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
+from ..core import errors as core_errors
 from ..core.authorization import Principal
 from ..core.errors import AzureError
 from ..core.resource_id import ResourceId
 from ..core.store import Resource
+
+not_rehearsed = core_errors.not_rehearsed
 
 
 def invalid_parameter(message: str, target: str) -> AzureError:
@@ -210,11 +213,3 @@ def linked_authorization_failed(principal: Principal, vm: ResourceId, vault: Res
         "linked scope(s) are invalid.",
         gateway=True,
     )
-
-
-def not_rehearsed(what: str) -> AzureError:
-    """A refusal of the local Azure itself: real Azure could do this, the local one doesn't know how.
-
-    501 is a status that the SDKs do not retry, and that no recording of Azure has, so it can't be mistaken for Azure's.
-    """
-    return AzureError(501, "NotInLocalAzure", f"The local Azure does not do this: {what}")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ..core.call import Answer, Call
 from ..core.errors import AzureError
 from ..core.operations import Style
+from ..core.regions import region
 from ..core.store import Resource
 from ..core.wire import Json
 from . import changes, errors, etag
@@ -77,7 +78,7 @@ def put(call: Call) -> Answer:
     etag.check(call.headers, vm.etag if vm is not None else None)
     if vm is None:
         raise errors.not_rehearsed(f"creating virtual machine '{call.id.name}'; its VMs are made by scenarios")
-    if _region(call.body["location"]) != _region(vm.location):
+    if region(call.body["location"]) != region(vm.location):
         raise errors.wrong_location(vm, str(call.body["location"]))
     return _update(call, vm, tags=call.body.get("tags"), kind="PutVM")
 
@@ -234,7 +235,3 @@ def _document(call: Call, vm: Resource, expand: frozenset[str]) -> Json:
 def _shows_etag(call: Call) -> bool:
     """Older api-versions know no entity tags of virtual machines (recorded: none before July 2024)."""
     return call.api_version[:10] >= "2024-07-01"
-
-
-def _region(location: object) -> str:
-    return str(location or "").replace(" ", "").lower()

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from .authorization import Principal
+from .regions import region
 from .resource_id import ResourceId
 from .wire import Json
 
@@ -54,8 +55,7 @@ class Call:
         resource = self.azure.store.get(self.id)
         if resource is None and self.id.group is not None:
             resource = self.azure.store.get(ResourceId(self.id.subscription, self.id.group))
-        region = resource.location if resource is not None and resource.location else "westeurope"
-        return region.lower().replace(" ", "")
+        return region(resource.location if resource is not None and resource.location else "westeurope")
 
 
 class Null(Enum):

@@ -192,3 +192,11 @@ def missing_registration(namespace: str) -> AzureError:
         ],
         gateway=True,
     )
+
+
+def not_rehearsed(what: str) -> AzureError:
+    """A refusal of the local Azure itself: real Azure could do this, the local one doesn't know how.
+
+    501 is a status that the SDKs do not retry, and that no recording of Azure has, so it can't be mistaken for Azure's.
+    """
+    return AzureError(501, "NotInLocalAzure", f"The local Azure does not do this: {what}")

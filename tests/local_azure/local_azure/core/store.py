@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from . import errors
+from .regions import region
 from .resource_id import GROUP_TYPE, ResourceId
 from .wire import Json
 
@@ -43,7 +44,7 @@ class Resource:
         """The entry of this resource in a list of Resource Manager (`GET .../resources`)."""
         entry: Json = {"id": str(self.id), "name": self.id.name, "type": self.id.type}
         if self.location is not None:
-            entry["location"] = self.location
+            entry["location"] = region(self.location)  # Key Vault keeps another spelling for itself (recorded)
         for name in ("kind", "sku", "identity", "extendedLocation"):
             if name in self.envelope:
                 entry[name] = self.envelope[name]

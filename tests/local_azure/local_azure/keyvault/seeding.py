@@ -29,12 +29,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import AzureError
+from ..core.regions import region
 from ..core.resource_id import GROUP_TYPE
 from ..core.store import Resource
 from ..core.wire import Json
 from . import names
 from .management import properties
-from .management.vaults import region, system_data
+from .management.vaults import system_data
 from .model import Deletion, Secret, SecretVersion, new_version
 from .vaults import DEFAULT_RETENTION_DAYS, Throttle
 

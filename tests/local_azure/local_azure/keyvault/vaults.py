@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ..core.regions import region
 from ..core.resource_id import ResourceId
 from ..core.store import Resource
 from . import names
@@ -189,7 +190,7 @@ class Vaults:
         for assignment in list(self.azure.authorization.assignments.values()):
             if f"{assignment.scope}/".lower().startswith(f"{vault.id}/".lower()):
                 self.azure.authorization.revoke(assignment.id)
-        location = (vault.location or "").lower().replace(" ", "")
+        location = region(vault.location)
         properties: Json = {
             "vaultId": str(vault.id),
             "location": location,

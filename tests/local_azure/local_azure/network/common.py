@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..core.call import Answer, Call
 from ..core.errors import precondition_failed
+from ..core.regions import region
 from ..core.resource_id import ResourceId
 from ..core.store import Resource, Store
 from ..core.wire import Json
@@ -66,7 +67,7 @@ def check_envelope(body: Json, *more: str) -> None:
 def location_for(id: ResourceId, body: Json, existing: Resource | None) -> str:
     """The region of a PUT: required for a new resource, unchangeable for an old one."""
     given = reading.text(body, "location")
-    wanted = None if given is None else given.lower().replace(" ", "")
+    wanted = None if given is None else region(given)
     if existing is not None and existing.location is not None:
         if wanted is not None and wanted != existing.location:
             raise errors.location_changed(id.name, id.group or "", existing.location, wanted)

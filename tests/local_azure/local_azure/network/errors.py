@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..core import errors as core_errors
 from ..core.errors import AzureError
 from ..core.wire import Json
+
+not_rehearsed = core_errors.not_rehearsed
 
 
 def refused(code: str, message: str, *, status: int = 400, details: list[Json] | None = None) -> AzureError:
@@ -264,11 +267,6 @@ def primary_version(configuration: str) -> AzureError:
     return refused(
         "PrimaryIPConfigurationMustBeIPv4", f"The primary IP configuration {configuration} must have version IPv4."
     )
-
-
-def not_rehearsed(what: str) -> AzureError:
-    """A refusal of the local Azure itself, with a status that no recording of Azure has and no SDK retries."""
-    return AzureError(501, "NotInLocalAzure", f"The local Azure does not do this: {what}")
 
 
 def application_group_in_use(group_id: str, users: Sequence[str]) -> AzureError:

@@ -11,7 +11,7 @@ from ..core import filters
 from ..core.arm import Arm
 from ..core.authorization import Assignment, role_named
 from ..core.call import Answer, Call
-from ..core.errors import AzureError
+from ..core.errors import AzureError, not_rehearsed
 from ..core.resource_id import ResourceId
 from ..core.roles import BUILT_IN, Role
 from ..core.wire import Json
@@ -121,7 +121,7 @@ def _put(call: Call) -> Answer:
             400, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{definition}' does not exist."
         )
     if properties.get("condition"):
-        raise AzureError(501, "NotInLocalAzure", "The local Azure does not do this: conditions of role assignments")
+        raise not_rehearsed("conditions of role assignments")
     principal_id = properties["principalId"]
     if principal_id not in _directory(call):
         raise AzureError(

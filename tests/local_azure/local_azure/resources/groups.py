@@ -13,6 +13,7 @@ from ..core.azure import Azure
 from ..core.call import Answer, Call
 from ..core.errors import AzureError
 from ..core.operations import Style
+from ..core.regions import region
 from ..core.resource_id import GROUP_TYPE, ResourceId
 from ..core.store import Resource
 from ..core.wire import Json
@@ -144,7 +145,7 @@ def _resources(call: Call) -> Answer:
         and asked.get("resourcetype", one.id.type).lower() == one.id.type.lower()
         and asked.get("name", one.id.name).lower() == one.id.name.lower()
         and asked.get("resourcegroup", one.id.group).lower() == one.id.group.lower()
-        and asked.get("location", one.location or "").lower() == (one.location or "").lower()
+        and region(asked.get("location", one.location)) == region(one.location)
         and _has_tag(one, asked)
         and allows(call.principal, one.id.type + "/read", str(one.id))
     ]
@@ -154,8 +155,6 @@ def _resources(call: Call) -> Answer:
 def _entry(resource: Resource, more: set[str], *, by_tag: bool) -> Json:
     """One entry of a list, with what `$expand` names; who asks by tag gets neither that nor the tags."""
     entry = resource.summary()
-    if "location" in entry:
-        entry["location"] = str(entry["location"]).lower().replace(" ", "")  # Key Vault keeps the spelling (recorded)
     if by_tag:
         entry.pop("tags", None)
         return entry
@@ -183,7 +182,7 @@ def _location(body: Json) -> str:
             "The location property is required for this definition.",
             gateway=True,
         )
-    name = location.lower().replace(" ", "")
+    name = region(location)
     if name not in LOCATION_NAMES:
         raise AzureError(
             400,

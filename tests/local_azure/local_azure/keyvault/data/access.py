@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...core.authorization import Principal
 from ...core.errors import AzureError
+from ...core.regions import region
 from ...core.store import Resource
 from .call import Permission
 from .errors import vault_error
@@ -122,4 +123,4 @@ def _caller(azure: Azure, principal: Principal) -> str:
 
 
 def _place(vault: Resource) -> str:
-    return f"{vault.id.name};location={(vault.location or '').lower().replace(' ', '')}"
+    return f"{vault.id.name};location={region(vault.location)}"

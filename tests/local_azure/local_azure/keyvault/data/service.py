@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ...core.authorization import Principal
 from ...core.call import Answer
 from ...core.errors import AzureError
+from ...core.regions import region
 from ...core.store import Resource
 from ...core.wire import Json
 from .. import names
@@ -93,7 +94,7 @@ async def handle(
         answer = Answer(status=error.status, body=error.body(), headers=dict(error.headers))
     answer.headers |= {
         "Cache-Control": "no-cache",
-        "x-ms-keyvault-region": (vault.location or "").lower().replace(" ", "") if vault is not None else "westeurope",
+        "x-ms-keyvault-region": region(vault.location) if vault is not None else "westeurope",
         "x-ms-keyvault-service-version": SERVICE_VERSION,
         "x-ms-keyvault-network-info": f"conn_type=Ipv4;addr={address};act_addr_fam=InterNetwork;",
         "x-ms-request-id": str(uuid4()),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...core.call import Answer, Call
 from ...core.operations import Style
+from ...core.regions import region
 from ...core.store import Resource
 from ...core.wire import Json
 from . import errors
@@ -42,7 +43,7 @@ def _require(call: Call) -> Resource:
     """The deleted vault, when it was in the location that the path names."""
     name, location = call.id.name, call.id.names[0]
     deleted = call.azure.vaults.deleted(name)
-    if deleted is None or deleted.id.names[0].lower() != location.lower().replace(" ", ""):
+    if deleted is None or deleted.id.names[0].lower() != region(location):
         raise errors.deleted_vault_not_found(name)
     return deleted
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from ...core.call import Answer, Call
 from ...core.operations import Style
+from ...core.regions import region
 from ...core.store import Resource
 from ...core.wire import Json
 from .. import names
@@ -53,8 +54,8 @@ def _create(call: Call, given: Json, location: str) -> Answer:
 
 
 def _replace(call: Call, vault: Resource, given: Json, location: str) -> Answer:
-    if region(location) != region(vault.location or ""):
-        raise errors.other_location(vault.id.name, vault.location or "", vault.id.group, region(location))
+    if region(location) != region(vault.location):
+        raise errors.other_location(vault.id.name, region(vault.location), vault.id.group, region(location))
     replaced = properties.replaced(vault.properties, given, tenant_id=call.azure.settings.tenant_id)
     vault.properties = replaced
     vault.tags = _tags(call.body) or {}
@@ -67,7 +68,7 @@ def _recover(call: Call, given: Json, location: str) -> Answer:
     if deleted is None:
         raise errors.nothing_to_recover()
     vault = deleted.private["vault"]
-    if vault.id != call.id or region(vault.location or "") != region(location):
+    if vault.id != call.id or region(vault.location) != region(location):
         raise errors.nothing_to_recover()
     for name in ("tenantId", "sku"):
         if given.get(name) is None:
@@ -153,11 +154,6 @@ def to_json(vault: Resource, api_version: str) -> Json:
         **(vault.envelope if api_version >= _SYSTEM_DATA_SINCE else {}),
         "properties": properties.shown(vault.properties, api_version),
     }
-
-
-def region(location: str) -> str:
-    """West Europe and westeurope are the same region."""
-    return location.lower().replace(" ", "")
 
 
 def system_data(client_id: str, now: datetime) -> Json:

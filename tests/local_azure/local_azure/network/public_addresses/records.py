@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from ...core.regions import region
 from ...core.resource_id import ResourceId
 from ...core.store import Resource, Store
 from ...core.wire import Json
@@ -186,7 +187,7 @@ def _check_label(store: Store, address: Resource, label: str) -> None:
 
 def is_free(store: Store, location: str, label: str, *, but: ResourceId | None = None) -> bool:
     """Whether no address of the region, but for one, has this DNS label."""
-    wanted = location.lower().replace(" ", "")
+    wanted = region(location)
     return not any(
         other.id != but and other.location == wanted and other.properties.get("domainNameLabel") == label.lower()
         for other in store.list(PUBLIC_ADDRESSES)
